@@ -1,0 +1,145 @@
+"""The beat table: its columns, reading it for training, and telling which beats can be scored."""
+
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as pads
+from numpy.typing import NDArray
+
+from lstm_fcn.errors import DataError
+from lstm_fcn.labels import CLASSES
+
+BEAT_LENGTH = 187
+"""Values of a beat; the last ones of a short beat are zero."""
+
+SERIES_FREQUENCY = 120.0
+"""Of a beat's values, Hz: the records' 360 Hz, every third sample. (The literature says 125 Hz.)"""
+
+BEAT_SCHEMA = (
+    "record string, sample long, symbol string, label int, length int, beat array<float>, split string, `group` string"
+)
+"""The beat table as Spark DDL."""
+
+
+@dataclass(frozen=True)
+class Beats:
+    """Labelled beats in memory.
+
+    Attributes
+    ----------
+    series : (n, length) float32 array
+    labels : (n,) int64 array
+    """
+
+    series: NDArray[np.float32]
+    labels: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def take(self, rows: NDArray[np.int64]) -> "Beats":
+        """Give the beats at these positions."""
+        return Beats(self.series[rows], self.labels[rows])
+
+    def fingerprint(self) -> str:
+        """SHA-256 over the values and the labels, in their order."""
+        content = self.series.astype("<f4").tobytes() + self.labels.astype("<i8").tobytes()
+        return hashlib.sha256(content).hexdigest()
+
+
+def read_beats(path: str, split: str) -> Beats:
+    """Read one side of a beat table into memory, ordered by record and sample.
+
+    Parameters
+    ----------
+    path : str
+        Parquet file or folder, local or a URI that pyarrow knows.
+    split : str
+        'train' or 'test'.
+
+    Raises
+    ------
+    DataError
+        If there is no such table, a column is missing or of another type, no row is on that side, or a row
+        cannot be trained on (no label, NULL or NaN values, a length of its own).
+    """
+    try:
+        dataset = pads.dataset(path, format="parquet")
+    except (OSError, pa.ArrowInvalid) as error:
+        raise DataError(f"no beat table at {path}: {error}") from error
+    _check_columns(dataset.schema, path)
+    order = [name for name in ("record", "sample") if name in dataset.schema.names]
+    table = dataset.to_table(columns=["beat", "label", *order], filter=pc.field("split") == split)
+    if not len(table):
+        raise DataError(
+            f"{path} has no row with split = '{split}'. Only MIT-BIH records have a published split: "
+            "prepare others with --test-records, which holds out whole records"
+        )
+    rows = table.to_pandas()
+    if order:
+        # The fingerprint must not depend on how the table was cut into files.
+        rows = rows.sort_values(order, kind="stable")
+    return _to_beats(rows, path)
+
+
+def _check_columns(schema: pa.Schema, path: str) -> None:
+    expected = {"beat": _is_float_list, "label": pa.types.is_integer, "split": pa.types.is_string}
+    for name, fits in expected.items():
+        if name not in schema.names:
+            raise DataError(f"{path} has no column '{name}'; found: {', '.join(schema.names)}")
+        if not fits(schema.field(name).type):
+            kind = {"beat": "a list of float or double", "label": "an integer", "split": "a string"}[name]
+            raise DataError(f"{path}: expected column '{name}' to be {kind}, found {schema.field(name).type}")
+
+
+def _is_float_list(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_list(kind) and pa.types.is_floating(kind.value_type))
+
+
+def _to_beats(rows: pd.DataFrame, path: str) -> Beats:
+    series, errors = stack_series(rows["beat"])
+    if (errors != "").any():
+        reasons = pd.Series(errors[errors != ""]).value_counts()
+        listed = ", ".join(f"{count} x {reason}" for reason, count in reasons.items())
+        raise DataError(f"{path}: beats that cannot be trained on: {listed}")
+    unknown = rows["label"][~rows["label"].isin(range(len(CLASSES)))].unique()
+    if len(unknown):
+        found = ", ".join("NULL" if pd.isna(label) else str(label) for label in unknown[:5])
+        raise DataError(f"{path}: expected labels 0 to {len(CLASSES) - 1}, found {found}")
+    return Beats(series, rows["label"].to_numpy(dtype=np.int64))
+
+
+def stack_series(column: pd.Series, length: int = BEAT_LENGTH) -> tuple[NDArray[np.float32], NDArray[np.object_]]:
+    """Stack a column of arrays, and say for each row that has to stay out why.
+
+    Parameters
+    ----------
+    column : Series of n arrays or None
+    length : int
+        Values that each array must have.
+
+    Returns
+    -------
+    series : (n_good, length) float32 array
+        The good rows, in order.
+    errors : (n,) object array
+        '' for a good row, else the reason.
+    """
+    errors = np.full(len(column), "", dtype=object)
+    good = []
+    for i, values in enumerate(column):
+        if values is None:
+            errors[i] = "the beat is NULL"
+        elif len(values) != length:
+            errors[i] = f"expected {length} values, found {len(values)}"
+        else:
+            good.append(values)
+    series = np.stack(good).astype(np.float32, copy=False) if good else np.empty((0, length), np.float32)
+    finite = np.isfinite(series).all(axis=1)
+    if not finite.all():
+        errors[np.flatnonzero(errors == "")[~finite]] = "the beat holds NULL, NaN or infinity"
+    return series[finite], errors

@@ -1,0 +1,43 @@
+"""What the jobs share at the edge of the program: logging, errors to exit codes, run ids."""
+
+import logging
+import sys
+import uuid
+from collections.abc import Callable, Sequence
+from datetime import datetime, timezone
+
+from lstm_fcn.errors import LstmFcnError
+
+_EXTRA_OF_MODULE = {
+    "wfdb": "records",
+    "sklearn": "train",
+    "imblearn": "train",
+    "tqdm": "train",
+    "matplotlib": "plots",
+}
+
+
+def run_job(main: Callable[[Sequence[str]], None]) -> None:
+    """Run a job's `main` on the command line's arguments.
+
+    An error that the user can mend is one message and its kind's exit code; any other keeps its stack trace
+    and exits 1. Success does not exit, since a notebook's process must live on.
+    """
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
+    logging.getLogger("py4j").setLevel(logging.WARNING)
+    try:
+        main(sys.argv[1:])
+    except LstmFcnError as error:
+        sys.stderr.write(f"error: {error}\n")
+        sys.exit(error.exit_code)
+    except ModuleNotFoundError as error:
+        extra = _EXTRA_OF_MODULE.get(str(error.name).split(".")[0])
+        if extra is None:
+            raise
+        sys.stderr.write(f"error: this needs {error.name}, which is not installed: pip install 'lstm-fcn[{extra}]'\n")
+        sys.exit(1)
+
+
+def new_run_id() -> str:
+    """Make an id that sorts by time, e.g. '20260131T235959Z-1f2e3d4c'."""
+    return f"{datetime.now(timezone.utc):%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:8]}"

@@ -1,0 +1,210 @@
+"""The model file: one safetensors file that describes itself, checked before it is believed.
+
+The weights are safetensors; everything else is one JSON text among the file's metadata. Nothing in it can
+run code, and no size in it is trusted: the shapes follow from the hyperparameters, which are bounded.
+"""
+
+import hashlib
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import safetensors.torch
+import torch
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from safetensors import SafetensorError
+
+from lstm_fcn.errors import ModelError
+from lstm_fcn.hyperparameters import NetworkConfig, Optimization
+from lstm_fcn.network import LSTMFCN
+
+METADATA_KEY = "lstm_fcn"
+MAX_FILE_BYTES = 256 * 2**20
+MAX_HEADER_BYTES = 2**20
+_LENGTH_BYTES = 8
+_PICKLE_STARTS = (b"\x80", b"PK\x03\x04")
+_SAFETENSORS_TYPES: dict[torch.dtype, str] = {torch.float32: "F32", torch.int64: "I64"}
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Scaling(_Part):
+    """What the network does to a series first: subtract the mean, divide by the standard deviation."""
+
+    mean: float = 0.0
+    std: float = Field(1.0, gt=0)
+
+
+class TrainingData(_Part):
+    """The beats that the model has seen."""
+
+    source: str
+    split: str
+    sampling: Literal["under"]
+    class_counts: list[int]
+    fingerprint: str = Field(pattern="^[0-9a-f]{64}$")
+
+
+class Header(_Part):
+    """All that is known of a model besides its weights."""
+
+    format: Literal[1] = 1
+    name: str = Field(min_length=1, max_length=200)
+    network: NetworkConfig
+    optimization: Optimization
+    scaling: Scaling
+    classes: list[str]
+    class_names: list[str]
+    sampling_frequency: float = Field(gt=0, description="of the series, Hz")
+    training_data: TrainingData
+    metrics: dict[str, float]
+    versions: dict[str, str]
+
+    @model_validator(mode="after")
+    def _one_name_a_class(self) -> "Header":
+        if not len(self.classes) == len(self.class_names) == self.network.classes:
+            raise ValueError(f"expected {self.network.classes} classes and as many names")
+        if len(set(self.classes)) != len(self.classes):
+            raise ValueError("the classes are not distinct")
+        return self
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model as read from a file.
+
+    Attributes
+    ----------
+    header : Header
+    content : bytes
+        The whole file; what travels to Spark's workers.
+    """
+
+    header: Header
+    content: bytes
+
+    @property
+    def sha256(self) -> str:
+        """Content hash of the file."""
+        return hashlib.sha256(self.content).hexdigest()
+
+    @property
+    def reference(self) -> str:
+        """Name and content hash, as predictions carry it."""
+        return f"{self.header.name}@{self.sha256[:12]}"
+
+    def network(self) -> LSTMFCN:
+        """Build the network, in evaluation mode."""
+        network = LSTMFCN(self.header.network, self.header.scaling.mean, self.header.scaling.std)
+        network.load_state_dict(safetensors.torch.load(self.content))
+        return network.eval()
+
+
+def write_model(path: Path, network: LSTMFCN, header: Header) -> None:
+    """Write a model file; one that is there is replaced whole or not at all."""
+    content = safetensors.torch.save(network.state_dict(), {METADATA_KEY: header.model_dump_json()})
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with draft.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def read_model(path: Path) -> Model:
+    """Read and check a model file.
+
+    Raises
+    ------
+    ModelError
+        If there is none, or as `parse_model` does.
+    """
+    try:
+        with path.open("rb") as file:
+            content = file.read(MAX_FILE_BYTES + 1)
+    except OSError as error:
+        raise ModelError(f"cannot read the model file {path}: {error.strerror}") from error
+    return parse_model(content, str(path))
+
+
+def parse_model(content: bytes, source: str) -> Model:
+    """Check the bytes of a model file.
+
+    Parameters
+    ----------
+    content : bytes
+    source : str
+        Where they are from, for the messages.
+
+    Raises
+    ------
+    ModelError
+        If it is a pickle, truncated, too large, or its header, shapes or values are not a model's.
+    """
+    if content.startswith(_PICKLE_STARTS):
+        raise ModelError(
+            f"{source} is a pickle (as torch.save writes), which could run code when loaded; "
+            "expected a safetensors file as jobs/train.py writes"
+        )
+    if len(content) > MAX_FILE_BYTES:
+        raise ModelError(f"{source} is larger than {MAX_FILE_BYTES:,} bytes")
+    tensors = _read_tensor_table(content, source)
+    metadata = tensors.pop("__metadata__", None)
+    text = metadata.get(METADATA_KEY) if isinstance(metadata, dict) else None
+    if not isinstance(text, str):
+        raise ModelError(f"{source} has no '{METADATA_KEY}' header: not a file that jobs/train.py wrote")
+    try:
+        header = Header.model_validate_json(text, strict=True)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise ModelError(f"{source}: its header is wrong at '{where}': {first['msg']}") from error
+    _check_shapes(tensors, header.network, source)
+    _check_values(content, source)
+    return Model(header, content)
+
+
+def _read_tensor_table(content: bytes, source: str) -> dict[str, Any]:
+    size = int.from_bytes(content[:_LENGTH_BYTES], "little")
+    if len(content) < _LENGTH_BYTES or size > min(len(content) - _LENGTH_BYTES, MAX_HEADER_BYTES):
+        raise ModelError(f"{source} is truncated or not a safetensors file ({len(content):,} bytes)")
+    try:
+        table = json.loads(content[_LENGTH_BYTES : _LENGTH_BYTES + size])
+    except (ValueError, RecursionError) as error:
+        raise ModelError(f"{source} is not a safetensors file: its header is no JSON") from error
+    if not isinstance(table, dict):
+        raise ModelError(f"{source} is not a safetensors file: its header is no JSON object")
+    return table
+
+
+def _check_shapes(tensors: dict[str, Any], config: NetworkConfig, source: str) -> None:
+    with torch.device("meta"):  # shapes alone: nothing is allocated for what a header claims
+        expected = LSTMFCN(config).state_dict()
+    if tensors.keys() != expected.keys():
+        odd = ", ".join(sorted(tensors.keys() ^ expected.keys())[:5])
+        raise ModelError(f"{source}: its tensors are not an LSTM-FCN's; missing or unknown: {odd}")
+    for name, tensor in expected.items():
+        wanted = (_SAFETENSORS_TYPES[tensor.dtype], list(tensor.shape))
+        entry = tensors[name] if isinstance(tensors[name], dict) else {}
+        found = (entry.get("dtype"), entry.get("shape"))
+        if found != wanted:
+            raise ModelError(f"{source}: expected {name} to be {wanted[0]} {wanted[1]}, found {found[0]} {found[1]}")
+
+
+def _check_values(content: bytes, source: str) -> None:
+    try:
+        tensors = safetensors.torch.load(content)
+    except SafetensorError as error:
+        raise ModelError(f"{source} is truncated or damaged: {error}") from error
+    for name, tensor in tensors.items():
+        if not np.isfinite(tensor.numpy()).all():
+            raise ModelError(f"{source}: {name} holds NaN or infinity")

@@ -1,0 +1,70 @@
+"""The LSTM-FCN of Karim et al. (2018), with the shapes beside the code.
+
+F. Karim, S. Majumdar, H. Darabi, S. Chen: "LSTM Fully Convolutional Networks for Time Series
+Classification", IEEE Access 6 (2018), 1662-1669.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from lstm_fcn.hyperparameters import NetworkConfig
+
+BATCHNORM_EPS = 1e-3
+BATCHNORM_MOMENTUM = 0.01
+"""In PyTorch's sense, the weight of the new batch: what Keras and the published example call 0.99."""
+
+
+class ConvBlock(nn.Module):
+    """Convolution with 'same' padding, BatchNorm, ReLU: (B, channels, L) to (B, filters, L)."""
+
+    def __init__(self, channels: int, filters: int, kernel_size: int) -> None:
+        super().__init__()
+        # An even kernel gets its odd zero at the end, as the reference's 'same' does: 3 and 4 for 8 taps.
+        self.padding = ((kernel_size - 1) // 2, kernel_size // 2)
+        self.conv = nn.Conv1d(channels, filters, kernel_size)
+        self.norm = nn.BatchNorm1d(filters, eps=BATCHNORM_EPS, momentum=BATCHNORM_MOMENTUM)
+        nn.init.kaiming_uniform_(self.conv.weight, nonlinearity="relu")
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Filter (B, channels, L) to (B, filters, L)."""
+        filtered: Tensor = self.norm(self.conv(nn.functional.pad(x, self.padding)))
+        return filtered.relu()
+
+
+class LSTMFCN(nn.Module):
+    """An LSTM over the whole series as one time step, beside three convolution blocks.
+
+    The dimension shuffle of the paper: the LSTM does not walk along the series but sees all L values as the
+    features of a single step. The convolutions see the same values as one channel of L steps.
+
+    Parameters
+    ----------
+    config : NetworkConfig
+    mean, std : float
+        The series is scaled by them before anything else; they belong to the model, not to its input.
+    """
+
+    def __init__(self, config: NetworkConfig, mean: float = 0.0, std: float = 1.0) -> None:
+        super().__init__()
+        self.config, self.mean, self.std = config, mean, std
+        c = config
+        self.lstm = nn.LSTM(c.length, c.hidden_size, c.num_layers, batch_first=True)
+        self.dropout = nn.Dropout(c.dropout)
+        self.block_1 = ConvBlock(1, c.filters_1, c.kernel_size_1)
+        self.block_2 = ConvBlock(c.filters_1, c.filters_2, c.kernel_size_2)
+        self.block_3 = ConvBlock(c.filters_2, c.filters_3, c.kernel_size_3)
+        self.head = nn.Linear(c.hidden_size + c.filters_3, c.classes)
+
+    def logits(self, series: Tensor) -> Tensor:
+        """Score series (B, L) without the softmax, for a loss: (B, C)."""
+        x = ((series - self.mean) / self.std).unsqueeze(1)  # (B, 1, L)
+        steps, _ = self.lstm(x)  # (B, 1, hidden): one step of L features
+        recurrent = self.dropout(steps[:, -1])  # (B, hidden)
+        maps = self.block_3(self.block_2(self.block_1(x)))  # (B, filters_3, L)
+        pooled = maps.mean(dim=2)  # (B, filters_3)
+        logits: Tensor = self.head(torch.cat([recurrent, pooled], dim=1))  # (B, C)
+        return logits
+
+    def forward(self, series: Tensor) -> Tensor:
+        """Give the classes' probabilities (B, C) of series (B, L)."""
+        return self.logits(series).softmax(dim=1)

@@ -1,0 +1,169 @@
+"""The settings of the jobs: one typed class a job, filled from flags, environment and a YAML file."""
+
+import argparse
+import difflib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+import pydantic_settings
+import yaml
+from pydantic import Field, ValidationError, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from lstm_fcn.errors import SettingsError
+from lstm_fcn.hyperparameters import Architecture, NetworkConfig, Optimization
+
+ENV_PREFIX = "LSTM_FCN_"
+
+Settings = TypeVar("Settings", bound="JobSettings")
+
+
+class JobSettings(BaseSettings):
+    """What every job shares: flags win over the environment, the environment over the file."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=ENV_PREFIX,
+        extra="forbid",
+        frozen=True,
+        cli_kebab_case=True,
+        cli_implicit_flags=True,
+        cli_hide_none_type=True,
+        cli_parse_none_str="none",
+    )
+
+    config: Path | None = Field(None, description="YAML file of settings; see conf/")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Let the environment win over the file, whose values come as arguments; flags are put first."""
+        return env_settings, init_settings
+
+
+class PrepareSettings(JobSettings):
+    """Cut annotated ECG records (WFDB), or the published CSV form, into a beat table."""
+
+    records: str | None = Field(None, description="folder with the .hea, .dat and .atr files of the records")
+    csv: str | None = Field(None, description="instead of records: a file like mitbih_test.csv, without a header")
+    output: str = Field(description="beat table to write (Parquet); must not be there yet")
+    test_records: list[str] = Field(
+        [], description="records to hold out whole, e.g. s09,s10; without it, MIT-BIH's published split"
+    )
+    csv_split: Literal["train", "test"] | None = Field(None, description="the split that the rows of --csv are")
+
+    @model_validator(mode="after")
+    def _one_source(self) -> "PrepareSettings":
+        if (self.records is None) == (self.csv is None):
+            raise ValueError("expected either --records or --csv, found " + ("both" if self.csv else "neither"))
+        if self.csv is None and self.csv_split is not None:
+            raise ValueError("--csv-split goes with --csv; the split of records is known or --test-records")
+        return self
+
+
+class SimulateSettings(JobSettings):
+    """Write simulated ECG records with annotated beats (WFDB), to try the other jobs on."""
+
+    output: Path = Field(description="local folder to write the records to")
+    records: int = Field(10, ge=1, le=99, description="how many: s01, s02, ...")
+    seconds: int = Field(300, ge=10, le=86_400, description="length of each record")
+    seed: int = Field(0, ge=0, lt=2**32, description="of the simulated patients and their beats")
+
+
+class TrainSettings(JobSettings, Architecture, Optimization):
+    """Train an LSTM-FCN on the beats with split = 'train', undersampled to the rarest class."""
+
+    beats: str = Field(description="beat table to train on (Parquet)")
+    model: Path = Field(description="model file to write (safetensors)")
+    threads: int = Field(0, ge=0, description="processor threads to use; 0: as many as there are cores")
+    pictures: Path | None = Field(None, description="local folder for pictures of the data and the training")
+
+    def network(self, length: int, classes: int) -> NetworkConfig:
+        """Give the network's configuration for series of this length and so many classes."""
+        return NetworkConfig(length=length, classes=classes, **self.model_dump(include=set(Architecture.model_fields)))
+
+    def optimization(self) -> Optimization:
+        """Give the part of the settings that says how to fit."""
+        return Optimization(**self.model_dump(include=set(Optimization.model_fields)))
+
+
+class ScoreSettings(JobSettings):
+    """Score a beat table with a model on Spark: predictions, and metrics where there is a label."""
+
+    beats: str = Field(description="beat table to score (Parquet)")
+    model: str = Field(description="model file, on any storage that Spark reads")
+    output: str = Field(description="folder for 'predictions' and 'metrics' (Parquet); must not hold them yet")
+    where: str | None = Field(None, description="SQL condition on the beats to score, e.g. \"split = 'test'\"")
+    beat: str = Field("beat", description="column with the series")
+    label: str = Field("label", description="column with the true label; without such a column, no metrics")
+    batch_size: int = Field(16, ge=1, le=65536, description="beats the network takes at once")
+    pictures: Path | None = Field(None, description="local folder for a picture of the confusion matrix")
+
+
+def load_settings(cls: type[Settings], arguments: Sequence[str], program: str) -> Settings:
+    """Fill a job's settings.
+
+    Parameters
+    ----------
+    cls : type
+        The job's settings class.
+    arguments : sequence of str
+        The command line without the program's name.
+    program : str
+        The program's name, for its help text.
+
+    Raises
+    ------
+    SettingsError
+        If a value is unknown, missing or impossible.
+    """
+    finder = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    finder.add_argument("--config")
+    path = finder.parse_known_args(arguments)[0].config
+    values = _read_yaml(Path(path)) if path else {}
+    _refuse_unknown(cls, values, path)
+    try:
+        return cls(_cli_parse_args=list(arguments), _cli_prog_name=program, **values)
+    except ValidationError as error:
+        raise SettingsError("\n".join(_explain(cls, item) for item in error.errors())) from error
+    except pydantic_settings.SettingsError as error:
+        raise SettingsError(f"{error}: {error.__cause__}") from error
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise SettingsError(f"cannot read the settings file {path}: {error}") from error
+    if values is None:
+        return {}
+    if not isinstance(values, dict):
+        raise SettingsError(f"{path}: expected lines like 'setting: value', found a {type(values).__name__}")
+    return values
+
+
+def _refuse_unknown(cls: type[JobSettings], values: dict[str, Any], path: str) -> None:
+    known = [name for name in cls.model_fields if name != "config"]
+    for name in values:
+        if name not in known:
+            near = difflib.get_close_matches(str(name), known, n=1)
+            hint = f"did you mean '{near[0]}'?" if near else f"known: {', '.join(known)}"
+            raise SettingsError(f"{path}: unknown setting '{name}'; {hint}")
+
+
+def _explain(cls: type[JobSettings], item: Any) -> str:
+    if not item["loc"]:
+        return str(item["msg"]).removeprefix("Value error, ")
+    name = str(item["loc"][0])
+    flag = "--" + name.replace("_", "-")
+    sources = f"set it with {flag}, {ENV_PREFIX}{name.upper()} or '{name}:' in the --config file"
+    meaning = cls.model_fields[name].description
+    if item["type"] == "missing":
+        return f"{flag} is missing ({meaning}); {sources}"
+    return f"{flag} ({meaning}): {item['msg']}, found {item['input']!r}; {sources}"

@@ -1,0 +1,116 @@
+"""A beat table and a model to predictions: the pandas UDF and the columns around it."""
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from pyspark import TaskContext
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+from pyspark.sql.pandas.functions import pandas_udf
+
+from lstm_fcn.beats import stack_series
+from lstm_fcn.errors import DataError
+from lstm_fcn.spark.session import is_classic
+from lstm_fcn.spark.tables import check_columns
+
+if TYPE_CHECKING:
+    from lstm_fcn.engine import Engine
+    from lstm_fcn.modelfile import Model
+
+BEAT_TYPES = ("array<float>", "array<double>")
+
+_SCORE_SCHEMA = "prediction int, predicted_class string, probability array<float>, error string"
+_ADDED_COLUMNS = ("prediction", "predicted_class", "probability", "error", "model", "run_id")
+
+
+def score(table: DataFrame, model: "Model", run_id: str, *, beat: str = "beat", batch_size: int = 16) -> DataFrame:
+    """Score a beat table, lazily.
+
+    Parameters
+    ----------
+    table : DataFrame
+        With a column of arrays; everything else is carried along.
+    model : Model
+    run_id : str
+        Goes into every row.
+    beat : str
+        The column with the series.
+    batch_size : int
+        Beats that the network takes at once.
+
+    Returns
+    -------
+    DataFrame
+        As many rows as `table`: its columns but the series, and `prediction` (int), `predicted_class`,
+        `probability` (array<float>), `error`, `model`, `run_id`. A row that cannot be scored has NULL for
+        the first three and the reason in `error`.
+
+    Raises
+    ------
+    DataError
+        If the column is missing or no array of float or double, or a column that is to be added is there.
+    """
+    check_columns(table, {beat: BEAT_TYPES}, "the beat table")
+    taken = [name for name in _ADDED_COLUMNS if name in table.columns]
+    if taken:
+        raise DataError(f"the beat table already has the columns {', '.join(taken)}: rename or drop them")
+    carried = [name for name in table.columns if name != beat]
+    scored = table.withColumn("_score", _scoring_function(table, model, batch_size)(F.col(beat).cast("array<float>")))
+    return scored.select(
+        *carried,
+        "_score.*",
+        F.lit(model.reference).alias("model"),
+        F.lit(run_id).alias("run_id"),
+    )
+
+
+def _scoring_function(table: DataFrame, model: "Model", batch_size: int) -> Callable[[Column], Column]:
+    content = _ship(table, model.content)
+    key = model.sha256
+
+    def lstm_fcn(batches: Iterator[pd.Series]) -> Iterator[pd.DataFrame]:
+        engine = _engine_of_worker(key, content, batch_size)
+        for batch in batches:
+            yield score_series(engine, batch)
+
+    # Marked so, the UDF runs once where its result is also filtered on.
+    return pandas_udf(lstm_fcn, _SCORE_SCHEMA).asNondeterministic()  # type: ignore[call-overload, no-any-return]
+
+
+def _ship(table: DataFrame, content: bytes) -> Callable[[], bytes]:
+    spark = table.sparkSession
+    if is_classic(spark):
+        broadcast = spark.sparkContext.broadcast(content)
+        return lambda: broadcast.value
+    return lambda: content
+
+
+_engines: dict[tuple[str, int], "Engine"] = {}
+"""The engines of this Python worker, which outlives its tasks: built once, by content hash."""
+
+
+def _engine_of_worker(key: str, content: Callable[[], bytes], batch_size: int) -> "Engine":
+    from lstm_fcn.engine import Engine
+    from lstm_fcn.modelfile import parse_model
+
+    if (key, batch_size) not in _engines:
+        context = TaskContext.get()
+        threads = context.cpus() if context else 1
+        _engines.clear()
+        _engines[key, batch_size] = Engine(parse_model(content(), f"model {key[:12]}"), batch_size, threads)
+    return _engines[key, batch_size]
+
+
+def score_series(engine: "Engine", column: pd.Series) -> pd.DataFrame:
+    """Score n arrays into n rows of the UDF's columns, of which a row that cannot be scored has the error."""
+    series, errors = stack_series(column, engine.header.network.length)
+    probabilities = engine.probabilities(series)
+    labels = probabilities.argmax(axis=1)
+    # None, not NaN, for what is missing: Spark converts each array by itself.
+    rows: list[tuple[Any, ...]] = [(None, None, None, error) for error in errors]
+    for row, label, probability in zip(np.flatnonzero(errors == ""), labels, probabilities, strict=True):
+        rows[row] = (label, engine.header.classes[label], probability, None)
+    result = pd.DataFrame(rows, columns=["prediction", "predicted_class", "probability", "error"], dtype=object)
+    return result.astype({"prediction": "Int32"})

@@ -1,0 +1,147 @@
+"""Reading and writing tables, and turning Spark's errors into ones that a user can act on."""
+
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from py4j.protocol import Py4JJavaError
+from pyspark.errors import AnalysisException, PySparkException
+from pyspark.sql import DataFrame, SparkSession
+
+from lstm_fcn.errors import DataError, ModelError, SettingsError
+
+_RAISED_BY_US = re.compile(r"lstm_fcn\.errors\.DataError: (.+)")
+
+
+@contextmanager
+def data_errors_of_tasks() -> Iterator[None]:
+    """Raise a `DataError` that a task raised on an executor as itself, without Spark's stack traces.
+
+    Raises
+    ------
+    DataError
+    """
+    try:
+        yield
+    except (PySparkException, Py4JJavaError) as error:
+        found = _RAISED_BY_US.search(str(error))
+        if not found:
+            raise
+        raise DataError(found[1]) from error
+
+
+def holds_files(spark: SparkSession, path: str) -> bool:
+    """Tell whether there is a file at a path or below it, on any storage that Spark reads.
+
+    What starts with an underscore or a dot, such as the remains of a failed write, does not count.
+    """
+    # Named twice, because for a single path that is not there Spark logs a stack trace.
+    files = spark.read.format("binaryFile").option("recursiveFileLookup", True)
+    try:
+        return bool(files.load([path, path]).select("path").take(1))
+    except AnalysisException as error:
+        if "PATH_NOT_FOUND" in str(error):
+            return False
+        raise
+
+
+def read_table(spark: SparkSession, path: str) -> DataFrame:
+    """Open a Parquet table.
+
+    Raises
+    ------
+    DataError
+        If there is none.
+    """
+    if not holds_files(spark, path):
+        raise DataError(f"no table at {path}")
+    try:
+        return spark.read.parquet(path)
+    except (AnalysisException, Py4JJavaError) as error:
+        raise DataError(f"no Parquet table at {path}: {_first_line(error)}") from error
+
+
+def filter_rows(table: DataFrame, condition: str | None) -> DataFrame:
+    """Keep the rows that fulfil an SQL condition.
+
+    Raises
+    ------
+    SettingsError
+        If the condition is no SQL or names a column that is not there.
+    """
+    if condition is None:
+        return table
+    try:
+        return table.where(condition)
+    except AnalysisException as error:  # a ParseException is one too
+        raise SettingsError(f"--where {condition!r} does not fit the table: {_first_line(error)}") from error
+
+
+def check_columns(table: DataFrame, expected: Mapping[str, tuple[str, ...]], what: str) -> None:
+    """Refuse a table without these columns, or with other types.
+
+    Parameters
+    ----------
+    table : DataFrame
+    expected : mapping
+        Column -> the types it may have, in Spark's words, e.g. 'array<float>'.
+    what : str
+        What the table is, for the message.
+
+    Raises
+    ------
+    DataError
+    """
+    found = dict(table.dtypes)
+    for name, types in expected.items():
+        if name not in found:
+            raise DataError(f"{what} has no column '{name}'; found: {', '.join(found)}")
+        if found[name] not in types:
+            raise DataError(f"{what}: expected column '{name}' to be {' or '.join(types)}, found {found[name]}")
+
+
+def refuse_existing(spark: SparkSession, path: str) -> None:
+    """Refuse to write where files already are: nothing is ever overwritten.
+
+    Raises
+    ------
+    DataError
+    """
+    if holds_files(spark, path):
+        raise DataError(f"{path} is there already: remove it or write somewhere else")
+
+
+def write_table(table: DataFrame, path: str) -> None:
+    """Write a new Parquet table; a failed job leaves no row behind.
+
+    Raises
+    ------
+    DataError
+        If a task refused its data.
+    """
+    with data_errors_of_tasks():
+        table.write.mode("append").parquet(path)
+
+
+def read_file(spark: SparkSession, path: str) -> bytes:
+    """Read one file whole, from the local disk or any storage that Spark reads.
+
+    Raises
+    ------
+    ModelError
+        If it is not there.
+    """
+    local = Path(path)
+    if local.is_file():
+        return local.read_bytes()
+    if not holds_files(spark, path):
+        raise ModelError(f"no model file at {path}")
+    found = spark.read.format("binaryFile").load(path).select("content").take(2)
+    if len(found) != 1:
+        raise ModelError(f"expected a model file, found a folder at {path}")
+    return bytes(found[0]["content"])
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0]

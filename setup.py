@@ -1,0 +1,42 @@
+"""Packaging: `pip install .` for scoring, with extras for what only some users need."""
+
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+RECORDS = ["wfdb>=4.1"]
+TRAIN = ["scikit-learn>=1.3", "imbalanced-learn>=0.12", "tqdm>=4.60"]
+PLOTS = ["matplotlib>=3.7"]
+# What pyspark's own "connect" extra asks for; named here because 3.5 and 4.x spell it differently.
+CONNECT = ["grpcio>=1.67", "grpcio-status>=1.67", "googleapis-common-protos>=1.65", "zstandard>=0.25"]
+TEST = ["pytest>=8", "pytest-timeout>=2.3", "hypothesis>=6.100", *CONNECT]
+LINT = ["ruff>=0.12", "mypy>=1.15", "pandas-stubs>=2.2", "types-PyYAML", "types-tqdm"]
+
+setup(
+    name="lstm-fcn",
+    version="0.1.0",
+    description="LSTM-FCN arrhythmia classification as a batch scoring job on Spark",
+    long_description=Path(__file__).with_name("README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    license_files=["LICENSE"],
+    python_requires=">=3.10,<3.13",
+    packages=find_packages(include=["lstm_fcn", "lstm_fcn.*"]),
+    package_data={"lstm_fcn": ["data/*", "py.typed"]},
+    install_requires=[
+        "numpy>=1.26",
+        "pandas>=2.2,<3",
+        "pyarrow>=15",
+        "pydantic-settings[yaml]>=2.8",
+        "pyspark>=3.5,<5",
+        "safetensors>=0.4.3",
+        "torch>=2.4",
+    ],
+    extras_require={
+        "records": RECORDS,
+        "train": TRAIN,
+        "plots": PLOTS,
+        "all": RECORDS + TRAIN + PLOTS,
+        "dev": RECORDS + TRAIN + PLOTS + TEST + LINT,
+    },
+)

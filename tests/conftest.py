@@ -1,0 +1,91 @@
+"""Small models and beats that most tests share, and the one Spark session, started when first asked for."""
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+import torch
+
+from lstm_fcn.beats import BEAT_LENGTH, Beats
+from lstm_fcn.hyperparameters import NetworkConfig, Optimization
+from lstm_fcn.modelfile import Model, read_model, write_model
+from lstm_fcn.network import LSTMFCN
+from lstm_fcn.simulate import write_records
+from lstm_fcn.training import describe
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+
+def make_network(**config: int) -> LSTMFCN:
+    """A network with random weights, and BatchNorm statistics that are not those it starts with."""
+    torch.manual_seed(0)
+    network = LSTMFCN(NetworkConfig(**{"length": BEAT_LENGTH, "classes": 5, **config}), mean=0.3, std=0.7)
+    for module in network.modules():
+        if isinstance(module, torch.nn.BatchNorm1d):
+            for values in (module.running_mean, module.running_var, module.weight, module.bias):
+                torch.nn.init.uniform_(values, 0.5, 1.5)
+    return network.eval()
+
+
+def make_beats(count: int) -> Beats:
+    rng = np.random.default_rng(1)
+    series = rng.random((count, BEAT_LENGTH), dtype=np.float32)
+    for row, length in zip(series, rng.integers(40, 400, count), strict=True):
+        row[length:] = 0
+    return Beats(series, np.arange(count) % 5)
+
+
+@pytest.fixture(scope="session")
+def beats() -> Beats:
+    return make_beats(200)
+
+
+@pytest.fixture(scope="session")
+def save_model(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    def save(**config: int) -> Path:
+        path = tmp_path_factory.mktemp("model") / "small.safetensors"
+        network = make_network(**config)
+        write_model(path, network, describe("small", network, Optimization(), make_beats(10), "nowhere"))
+        return path
+
+    return save
+
+
+@pytest.fixture(scope="session")
+def model_file(save_model: Callable[..., Path]) -> Path:
+    return save_model(hidden_size=8, filters_1=8, filters_2=16, filters_3=8)
+
+
+@pytest.fixture(scope="session")
+def model(model_file: Path) -> Model:
+    return read_model(model_file)
+
+
+@pytest.fixture(scope="session")
+def records(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with three simulated records of 40 s."""
+    folder = tmp_path_factory.mktemp("records")
+    write_records(folder, records=3, seconds=40, seed=3)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator["SparkSession"]:
+    from pyspark.sql import SparkSession
+
+    os.environ["PYSPARK_PYTHON"] = sys.executable
+    session = (
+        SparkSession.builder.master("local[2]")
+        .config("spark.ui.enabled", False)
+        .config("spark.ui.showConsoleProgress", False)
+        .config("spark.sql.shuffle.partitions", 2)
+        .config("spark.sql.warehouse.dir", str(tmp_path_factory.mktemp("warehouse")))
+        .getOrCreate()
+    )
+    yield session
+    session.stop()

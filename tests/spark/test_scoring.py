@@ -1,0 +1,146 @@
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from lstm_fcn.beats import Beats
+from lstm_fcn.errors import DataError
+from lstm_fcn.modelfile import Model
+from lstm_fcn.spark import score, scoring
+
+ARROW_BATCH = "spark.sql.execution.arrow.maxRecordsPerBatch"
+
+
+def table(spark: SparkSession, beats: Beats) -> DataFrame:
+    rows = pd.DataFrame({"id": range(len(beats)), "label": beats.labels, "beat": list(beats.series)})
+    return spark.createDataFrame(rows, "id long, label int, beat array<float>").repartition(3)
+
+
+@pytest.fixture
+def arrow_batch(spark: SparkSession, request: pytest.FixtureRequest) -> Iterator[int]:
+    before = spark.conf.get(ARROW_BATCH)
+    spark.conf.set(ARROW_BATCH, request.param)
+    yield request.param
+    spark.conf.set(ARROW_BATCH, before)
+
+
+@pytest.mark.parametrize("arrow_batch", [1, 7, 10_000], indirect=True)
+@pytest.mark.parametrize("batch_size", [1, 7, 10_000])
+def test_predictions_equal_the_networks_own_on_the_driver(
+    spark: SparkSession, model: Model, beats: Beats, arrow_batch: int, batch_size: int
+):
+    with torch.inference_mode():
+        expected = model.network()(torch.from_numpy(beats.series)).numpy()
+    rows = score(table(spark, beats), model, "run", batch_size=batch_size).toPandas().sort_values("id")
+    np.testing.assert_allclose(np.stack(rows["probability"]), expected, atol=1e-5)
+    assert rows["prediction"].tolist() == expected.argmax(axis=1).tolist()
+    assert rows["predicted_class"].tolist() == ["NSVFQ"[label] for label in expected.argmax(axis=1)]
+    assert rows["error"].isna().all()
+
+
+def test_all_columns_but_the_series_are_carried_along(spark: SparkSession, model: Model, beats: Beats):
+    scored = score(table(spark, beats), model, "run-7")
+    assert scored.dtypes == [
+        ("id", "bigint"),
+        ("label", "int"),
+        ("prediction", "int"),
+        ("predicted_class", "string"),
+        ("probability", "array<float>"),
+        ("error", "string"),
+        ("model", "string"),
+        ("run_id", "string"),
+    ]
+    row = scored.first()
+    assert row["model"] == model.reference
+    assert row["run_id"] == "run-7"
+
+
+def test_a_row_that_cannot_be_scored_stays_with_its_reason(spark: SparkSession, model: Model):
+    good = [0.5] * 187
+    beats = [good, None, good[1:], good + good, [], [*good[:-1], None], [*good[:-1], float("nan")]]
+    beats += [[float("-inf"), *good[1:]], good]
+    rows = spark.createDataFrame(list(enumerate(beats)), "id long, beat array<float>").repartition(2)
+    found = score(rows, model, "run").orderBy("id").collect()
+    bad_value = "the beat holds NULL, NaN or infinity"
+    assert [row["error"] for row in found] == [
+        None,
+        "the beat is NULL",
+        "expected 187 values, found 186",
+        "expected 187 values, found 374",
+        "expected 187 values, found 0",
+        bad_value,
+        bad_value,
+        bad_value,
+        None,
+    ]
+    for row in found:
+        scored = row["error"] is None
+        assert (row["prediction"] is not None) == scored
+        assert (row["predicted_class"] is not None) == scored
+        assert (row["probability"] is not None) == scored
+
+
+def test_a_table_of_nothing_but_bad_rows_and_one_without_rows(spark: SparkSession, model: Model):
+    bad = spark.createDataFrame([(None,)] * 3, "beat array<float>")
+    assert [row["prediction"] for row in score(bad, model, "run").collect()] == [None] * 3
+    assert score(bad.limit(0), model, "run").collect() == []
+
+
+def test_doubles_are_scored_as_floats(spark: SparkSession, model: Model, beats: Beats):
+    single = table(spark, beats)
+    double = single.withColumn("beat", F.col("beat").cast("array<double>"))
+    one, other = (score(rows, model, "run").orderBy("id").collect() for rows in (single, double))
+    assert one == other
+
+
+def test_the_series_may_have_another_name(spark: SparkSession, model: Model, beats: Beats):
+    renamed = table(spark, beats).withColumnRenamed("beat", "ecg")
+    scored = score(renamed, model, "run", beat="ecg")
+    assert "ecg" not in scored.columns
+    assert scored.where("prediction IS NULL").count() == 0
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda rows: rows.drop("beat"), "has no column 'beat'; found: id, label"),
+        (
+            lambda rows: rows.withColumn("beat", F.lit("x")),
+            "expected column 'beat' to be array<float> or array<double>, found string",
+        ),
+        (lambda rows: rows.withColumn("error", F.lit("x")), "already has the columns error"),
+    ],
+)
+def test_a_table_that_does_not_fit_is_refused(spark: SparkSession, model: Model, beats: Beats, change, message: str):
+    with pytest.raises(DataError, match=message):
+        score(change(table(spark, beats)), model, "run")
+
+
+def test_a_filter_on_the_prediction_does_not_score_twice(spark: SparkSession, model: Model, beats: Beats):
+    filtered = score(table(spark, beats), model, "run").where("prediction = 0 AND error IS NULL")
+    plan = filtered._jdf.queryExecution().executedPlan().toString()
+    assert plan.count("ArrowEvalPython [lstm_fcn") == 1
+
+
+def test_a_python_worker_builds_the_network_once_for_all_its_tasks(
+    spark: SparkSession, model: Model, beats: Beats, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    content, folder = model.content, tmp_path
+
+    def leave_a_mark_and_give_the_content() -> bytes:
+        (folder / f"{os.getpid()}-{os.urandom(4).hex()}").touch()
+        return content
+
+    monkeypatch.setattr(scoring, "_ship", lambda *_: leave_a_mark_and_give_the_content)
+    monkeypatch.setattr(Model, "sha256", "0" * 64)  # one that no worker has built yet
+    many_tasks = table(spark, beats).repartition(12)
+    assert score(many_tasks, model, "run").where("prediction >= 0").count() == len(beats)
+    workers = [mark.name.split("-")[0] for mark in tmp_path.iterdir()]
+    assert 1 <= len(workers) <= 2  # local[2]: at most two workers
+    assert len(set(workers)) == len(workers)

@@ -1,0 +1,69 @@
+from pathlib import Path
+
+import pytest
+from pyspark.sql import SparkSession
+
+from lstm_fcn.errors import DataError, ModelError, SettingsError
+from lstm_fcn.spark.tables import (
+    filter_rows,
+    holds_files,
+    read_file,
+    read_table,
+    refuse_existing,
+    write_table,
+)
+
+
+def test_a_table_is_written_once_and_never_over_another(spark: SparkSession, tmp_path: Path):
+    path = str(tmp_path / "a table")
+    refuse_existing(spark, path)
+    write_table(spark.range(3), path)
+    assert read_table(spark, path).count() == 3
+    with pytest.raises(DataError, match="a table is there already: remove it or write somewhere else"):
+        refuse_existing(spark, path)
+
+
+def test_the_remains_of_a_failed_write_are_no_table(spark: SparkSession, tmp_path: Path):
+    (tmp_path / "_temporary" / "0").mkdir(parents=True)
+    (tmp_path / "_temporary" / "0" / "part-0.parquet").touch()
+    assert not holds_files(spark, str(tmp_path))
+    with pytest.raises(DataError, match="no table at"):
+        read_table(spark, str(tmp_path))
+
+
+def test_partitions_count_as_files_of_a_table(spark: SparkSession, tmp_path: Path):
+    spark.range(2).selectExpr("id", "id AS day").write.partitionBy("day").parquet(str(tmp_path / "t"))
+    assert holds_files(spark, str(tmp_path / "t"))
+
+
+def test_what_is_no_parquet_is_refused(spark: SparkSession, tmp_path: Path):
+    (tmp_path / "x.parquet").write_text("rubbish")
+    with pytest.raises(DataError, match="no Parquet table at"):
+        read_table(spark, str(tmp_path))
+
+
+def test_a_condition_keeps_its_rows(spark: SparkSession):
+    assert filter_rows(spark.range(10), "id % 2 = 0").count() == 5
+    assert filter_rows(spark.range(10), None).count() == 10
+
+
+@pytest.mark.parametrize("condition", ["nothing = 1", "id ==== 1", "id"])
+def test_a_condition_that_does_not_fit_is_a_settings_error(spark: SparkSession, condition: str):
+    with pytest.raises(SettingsError, match="--where .* does not fit the table"):
+        filter_rows(spark.range(3), condition)
+
+
+def test_a_file_is_read_by_path_or_uri(spark: SparkSession, tmp_path: Path):
+    file = tmp_path / "m.safetensors"
+    file.write_bytes(b"abc")
+    assert read_file(spark, str(file)) == b"abc"
+    assert read_file(spark, file.as_uri()) == b"abc"
+
+
+def test_no_file_and_a_folder_are_no_model(spark: SparkSession, tmp_path: Path):
+    with pytest.raises(ModelError, match="no model file at"):
+        read_file(spark, str(tmp_path / "none"))
+    for name in ("a", "b"):
+        (tmp_path / name).write_text(name)
+    with pytest.raises(ModelError, match="expected a model file, found a folder"):
+        read_file(spark, str(tmp_path))

@@ -1,0 +1,131 @@
+from pathlib import Path
+
+import pytest
+import yaml
+
+from lstm_fcn.errors import SettingsError
+from lstm_fcn.settings import (
+    JobSettings,
+    PrepareSettings,
+    ScoreSettings,
+    SimulateSettings,
+    TrainSettings,
+    load_settings,
+)
+
+CONF = Path(__file__).parents[1] / "conf"
+SETTINGS = {
+    "prepare": PrepareSettings,
+    "score": ScoreSettings,
+    "simulate": SimulateSettings,
+    "train-short": TrainSettings,
+    "train-undersampled": TrainSettings,
+}
+REQUIRED = {
+    PrepareSettings: ["--records", "r", "--output", "o"],
+    ScoreSettings: ["--beats", "b", "--model", "m", "--output", "o"],
+    SimulateSettings: ["--output", "o"],
+    TrainSettings: ["--beats", "b", "--model", "m"],
+}
+
+
+def load(cls: type[JobSettings], *arguments: str) -> JobSettings:
+    return load_settings(cls, [*REQUIRED[cls], *arguments], "job.py")
+
+
+def test_flags_win_over_the_environment_and_that_over_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    file = tmp_path / "conf.yaml"
+    file.write_text("epochs: 1\nlr: 0.1\nseed: 1\n")
+    monkeypatch.setenv("LSTM_FCN_EPOCHS", "2")
+    monkeypatch.setenv("LSTM_FCN_LR", "0.2")
+    settings = load(TrainSettings, "--config", str(file), "--epochs", "3")
+    assert (settings.epochs, settings.lr, settings.seed) == (3, 0.2, 1)
+    assert settings.batch_size == 256
+
+
+def test_every_conf_loads():
+    assert {path.stem for path in CONF.glob("*.yaml")} == set(SETTINGS)
+    for name, cls in SETTINGS.items():
+        load(cls, "--config", str(CONF / f"{name}.yaml"))
+
+
+@pytest.mark.parametrize("name", ["prepare", "score", "simulate", "train-undersampled"])
+def test_a_default_conf_says_what_holds_without_it(name: str):
+    written = yaml.safe_load((CONF / f"{name}.yaml").read_text())
+    defaults = {key: getattr(load(SETTINGS[name]), key) for key in written}
+    assert written == defaults
+
+
+def test_the_published_hyperparameters_are_the_defaults():
+    settings = load(TrainSettings)
+    config = settings.network(187, 5)
+    assert (config.num_layers, config.hidden_size, config.dropout) == (1, 128, 0.8)
+    assert (config.filters_1, config.filters_2, config.filters_3) == (128, 256, 128)
+    assert (config.kernel_size_1, config.kernel_size_2, config.kernel_size_3) == (8, 5, 3)
+    optimization = settings.optimization()
+    assert (optimization.batch_size, optimization.lr, optimization.epochs) == (256, 0.001, 100)
+
+
+@pytest.mark.parametrize("cls", list(REQUIRED))
+def test_the_help_explains_every_option_with_its_default(cls: type[JobSettings], capsys: pytest.CaptureFixture):
+    with pytest.raises(SystemExit) as stop:
+        load_settings(cls, ["--help"], "job.py")
+    assert stop.value.code == 0
+    text = " ".join(capsys.readouterr().out.split())
+    for name, field in cls.model_fields.items():
+        default = (
+            "required" if field.is_required() else f"default: {'none' if field.default is None else field.default}"
+        )
+        assert f"--{name.replace('_', '-')} " in text
+        assert f"{field.description} ({default})" in text
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("epoch: 3", "unknown setting 'epoch'; did you mean 'epochs'"),
+        ("zzz: 3", "unknown setting 'zzz'; known: .*epochs"),
+        ("- 1", "expected lines like 'setting: value', found a list"),
+        ("a: [", "cannot read the settings file"),
+        ("epochs: many", "--epochs .*valid integer.*found 'many'; set it with --epochs, LSTM_FCN_EPOCHS or"),
+        ("epochs: 0", "--epochs .*greater than or equal to 1, found 0"),
+        ("dropout: 1.0", "--dropout .*less than 1, found 1.0"),
+    ],
+)
+def test_a_wrong_file_is_refused_with_the_way_out(tmp_path: Path, content: str, message: str):
+    file = tmp_path / "conf.yaml"
+    file.write_text(content)
+    with pytest.raises(SettingsError, match=message):
+        load(TrainSettings, "--config", str(file))
+
+
+def test_no_such_file_is_refused():
+    with pytest.raises(SettingsError, match=r"cannot read the settings file none\.yaml"):
+        load(TrainSettings, "--config", "none.yaml")
+
+
+def test_what_is_missing_is_named_with_its_meaning():
+    with pytest.raises(SettingsError, match=r"--beats is missing \(beat table to train on .*LSTM_FCN_BEATS"):
+        load_settings(TrainSettings, ["--model", "m"], "train.py")
+
+
+def test_an_unknown_flag_exits_with_2(capsys: pytest.CaptureFixture):
+    with pytest.raises(SystemExit) as stop:
+        load(TrainSettings, "--epoch", "3")
+    assert stop.value.code == SettingsError.exit_code
+    assert "unrecognized arguments: --epoch 3" in capsys.readouterr().err
+
+
+def test_records_to_hold_out_are_separated_by_commas():
+    assert load(PrepareSettings, "--test-records", "s09,s10").test_records == ["s09", "s10"]
+
+
+@pytest.mark.parametrize("sources", [[], ["--records", "r", "--csv", "c"]])
+def test_prepare_takes_one_source(sources: list[str]):
+    with pytest.raises(SettingsError, match="expected either --records or --csv"):
+        load_settings(PrepareSettings, ["--output", "o", *sources], "prepare.py")
+
+
+def test_the_split_of_records_cannot_be_overruled_by_the_csvs():
+    with pytest.raises(SettingsError, match="--csv-split goes with --csv"):
+        load(PrepareSettings, "--csv-split", "test")

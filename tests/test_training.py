@@ -1,0 +1,59 @@
+import numpy as np
+import torch
+
+from lstm_fcn.beats import BEAT_LENGTH, Beats
+from lstm_fcn.hyperparameters import NetworkConfig, Optimization
+from lstm_fcn.training import describe, train, undersample
+
+SMALL = NetworkConfig(length=BEAT_LENGTH, classes=5, hidden_size=8, filters_1=8, filters_2=8, filters_3=8)
+
+
+def bumps(per_class: list[int]) -> Beats:
+    """Beats whose class is where their bump is."""
+    labels = np.repeat(np.arange(len(per_class)), per_class)
+    rng = np.random.default_rng(0)
+    series = rng.normal(0, 0.05, (len(labels), BEAT_LENGTH)).astype(np.float32)
+    for row, label in zip(series, labels, strict=True):
+        row[30 * label : 30 * label + 15] += 1
+    return Beats(series, labels)
+
+
+def test_undersampling_leaves_every_class_as_many_beats_as_the_rarest():
+    beats = bumps([50, 20, 7, 9, 30])
+    kept = undersample(beats, seed=0)
+    assert np.bincount(kept.labels).tolist() == [7] * 5
+    assert len(np.unique(kept.series[:, 0])) == 35  # none twice
+    assert kept.fingerprint() == undersample(beats, seed=0).fingerprint()
+    assert kept.fingerprint() != undersample(beats, seed=1).fingerprint()
+
+
+def test_it_learns_and_tells_how_well():
+    beats = bumps([40] * 5)
+    optimization = Optimization(epochs=12, batch_size=20, lr=0.005)
+    network, history = train(beats, SMALL, optimization)
+    assert len(history.loss) == len(history.accuracy) == 12
+    assert history.loss[-1] < 0.7 * history.loss[0]
+    header = describe("bumps", network, optimization, beats, "here")
+    assert header.metrics["train_accuracy"] > 0.95
+    assert header.training_data.class_counts == [40] * 5
+    assert header.training_data.fingerprint == beats.fingerprint()
+
+
+def test_the_same_seed_gives_the_same_weights():
+    def weights(seed: int) -> torch.Tensor:
+        network, _ = train(bumps([6] * 5), SMALL, Optimization(epochs=2, batch_size=10, seed=seed))
+        return network.head.weight
+
+    assert torch.equal(weights(1), weights(1))
+    assert not torch.equal(weights(1), weights(2))
+
+
+def test_batchnorm_statistics_are_those_of_the_training_beats_under_the_final_weights():
+    beats = bumps([8] * 5)
+    network, _ = train(beats, SMALL, Optimization(epochs=2, batch_size=40, lr=0.01))
+    scaled = (torch.from_numpy(beats.series) - network.mean) / network.std
+    padded = torch.nn.functional.pad(scaled.unsqueeze(1), network.block_1.padding)
+    with torch.inference_mode():
+        filtered = network.block_1.conv(padded)
+    torch.testing.assert_close(network.block_1.norm.running_mean, filtered.mean(dim=(0, 2)), rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(network.block_1.norm.running_var, filtered.var(dim=(0, 2)), rtol=1e-3, atol=1e-5)
