@@ -1,40 +1,69 @@
-# `make demo` and `make test` set up everything they need below this folder.
+# `make demo` and `make test` set up all that they need, below this folder.
 #   PYTHON=python3.11   the interpreter to build the environment with (3.10 to 3.12)
-#   SPARK=4 or 3.5      which pyspark to install and test with
+#   SPARK=4 or 3.5      which pyspark to install and use
 #   MITDB=DIR           the MIT-BIH Arrhythmia Database; for `make demo` also MITDB=download
 
 PYTHON ?= python3
 SPARK ?= 4
 MITDB ?=
-VENV := .venv$(if $(filter-out 4,$(SPARK)),-spark-$(SPARK))
-BIN := $(VENV)/bin
 export MITDB
 
-.DEFAULT_GOAL := help
-.PHONY: help setup lint test demo clean
+VENV := .venv$(if $(filter-out 4,$(SPARK)),-spark-$(SPARK))
+RUN := $(VENV)/bin/python
 
-help:  ## what can be made
+DEMO := out/demo
+ifeq ($(MITDB),)
+RECORDS := $(DEMO)/records
+HOLD_OUT := --test-records s09,s10
+else ifeq ($(MITDB),download)
+RECORDS := out/mitdb
+else
+RECORDS := $(MITDB)
+endif
+
+.DEFAULT_GOAL := help
+.PHONY: help setup lint test demo records clean
+
+help:  ## this list
 	@grep -hE '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 10
 
-setup: $(VENV)/.installed  ## the virtual environment with pinned dependencies
+setup: $(VENV)/.installed  ## the virtual environment, with pinned dependencies
 
 $(VENV)/.installed: setup.py conf/constraints.txt conf/constraints-spark-$(SPARK).txt
-	@conf/check-machine.sh "$(PYTHON)"
+	@.ci/check-machine "$(PYTHON)"
 	"$(PYTHON)" -m venv "$(VENV)"
-	"$(BIN)/python" -m pip install --quiet --disable-pip-version-check \
-	  -c conf/constraints.txt -c conf/constraints-spark-$(SPARK).txt -e ".[dev]"
+	"$(RUN)" -m pip install --quiet --disable-pip-version-check \
+	    -c conf/constraints.txt -c conf/constraints-spark-$(SPARK).txt -e ".[dev]"
 	@touch "$@"
 
 lint: setup  ## ruff and mypy
-	"$(BIN)/python" -m ruff check .
-	"$(BIN)/python" -m ruff format --check .
-	"$(BIN)/python" -m mypy
+	"$(RUN)" -m ruff check .
+	"$(RUN)" -m ruff format --check .
+	"$(RUN)" -m mypy
 
-test: lint  ## every test; MITDB=DIR adds those on the real records
-	"$(BIN)/python" -m pytest
+test: lint  ## every test; with MITDB=DIR those on the real records too
+	"$(RUN)" -m pytest
 
-demo: setup  ## records -> beats -> model -> predictions -> metrics, on simulated or real records
-	@conf/demo.sh "$(BIN)/python" "$(MITDB)"
+demo: records  ## records -> beats -> model -> predictions -> metrics; MITDB=DIR or MITDB=download for real ones
+	"$(RUN)" jobs/prepare.py --records "$(RECORDS)" --output $(DEMO)/beats $(HOLD_OUT)
+	"$(RUN)" jobs/train.py --config conf/train-short.yaml --beats $(DEMO)/beats \
+	    --model $(DEMO)/model.safetensors --pictures $(DEMO)/pictures
+	"$(RUN)" jobs/score.py --beats $(DEMO)/beats --where "split = 'test'" \
+	    --model $(DEMO)/model.safetensors --output $(DEMO)/scored --pictures $(DEMO)/pictures
+	@echo
+	@echo "Records used: $(if $(MITDB),MIT-BIH ($(RECORDS)),SIMULATED; these figures say nothing about patients)"
+	@echo "Tables (Parquet): $(DEMO)/beats $(DEMO)/scored/predictions $(DEMO)/scored/metrics"
+	@echo "Model:            $(DEMO)/model.safetensors"
+	@echo "Pictures:         $(DEMO)/pictures"
+
+records: setup
+	rm -rf $(DEMO)
+ifeq ($(MITDB),)
+	@echo "No MITDB given: the demo runs on SIMULATED recordings."
+	"$(RUN)" jobs/simulate.py --config conf/simulate.yaml --output $(RECORDS)
+else ifeq ($(MITDB),download)
+	"$(RUN)" -c "import wfdb; wfdb.dl_database('mitdb', '$(RECORDS)'); wfdb.dl_files('mitdb', '$(RECORDS)', ['102-0.atr'])"
+endif
 
 clean:  ## remove what make made
 	rm -rf .venv .venv-spark-* out build *.egg-info

@@ -1,0 +1,137 @@
+"""The jobs as their users start them: as processes, with exit codes."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+ROOT = Path(__file__).parents[2]
+SPARK_SUBMIT = Path(sys.executable).with_name("spark-submit")
+
+
+def run(*command: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("PYSPARK", "SPARK"))}
+    return subprocess.run(
+        [str(part) for part in command], env={**inherited, **environment}, capture_output=True, text=True, check=False
+    )
+
+
+def job(name: str, *arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    return run(sys.executable, ROOT / "jobs" / f"{name}.py", *arguments, **environment)
+
+
+@pytest.fixture(scope="module")
+def way(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder, with a space in its name, in which the whole way was gone: records, beats, model, predictions."""
+    folder = tmp_path_factory.mktemp("the whole way")
+    steps = [
+        job("simulate", "--output", folder / "records", "--records", "3", "--seconds", "120"),
+        job("prepare", "--records", folder / "records", "--output", folder / "beats", "--test-records", "s03"),
+        job(
+            "train",
+            *("--beats", folder / "beats", "--model", folder / "m.safetensors", "--pictures", folder / "pictures"),
+            *("--epochs", "2", "--batch-size", "8", "--filters-2", "16"),
+        ),
+        job(
+            "score",
+            *("--beats", folder / "beats", "--where", "split = 'test'", "--pictures", folder / "pictures"),
+            *("--model", folder / "m.safetensors", "--output", folder / "scored"),
+        ),
+    ]
+    for step in steps:
+        assert step.returncode == 0, step.stderr
+    (folder / "printed.txt").write_text(steps[-1].stdout)
+    return folder
+
+
+def test_every_test_beat_gets_a_prediction(way: Path):
+    beats = pd.read_parquet(way / "beats").query("split == 'test'")
+    predictions = pd.read_parquet(way / "scored" / "predictions")
+    keys = ["record", "sample"]
+    pd.testing.assert_frame_equal(
+        predictions[keys].sort_values(keys, ignore_index=True), beats[keys].sort_values(keys, ignore_index=True)
+    )
+    assert predictions["prediction"].notna().all()
+    assert len(set(predictions["run_id"])) == 1
+
+
+def test_the_metrics_are_those_of_the_predictions_that_were_written(way: Path):
+    predictions = pd.read_parquet(way / "scored" / "predictions")
+    metrics = pd.read_parquet(way / "scored" / "metrics")
+    accuracy = metrics.query("metric == 'accuracy'").iloc[0]
+    assert accuracy["value"] == pytest.approx((predictions["prediction"] == predictions["label"]).mean())
+    assert accuracy["support"] == len(predictions)
+    assert f"accuracy                {accuracy['value']:.4f}" in (way / "printed.txt").read_text()
+
+
+def test_the_pictures_are_there(way: Path):
+    assert {file.name for file in (way / "pictures").iterdir()} == {"beats.png", "training.png", "confusion.png"}
+
+
+def test_spark_submit_scores_the_same(way: Path, tmp_path: Path):
+    done = run(
+        *(SPARK_SUBMIT, "--master", "local[1]", ROOT / "jobs" / "score.py"),
+        *("--beats", way / "beats", "--where", "split = 'test'"),
+        *("--model", way / "m.safetensors", "--output", tmp_path / "scored"),
+        PYSPARK_PYTHON=sys.executable,
+    )
+    assert done.returncode == 0, done.stderr
+    assert (way / "printed.txt").read_text() in done.stdout  # which spark-submit mixes with the log
+
+
+def test_spark_connect_scores_the_same(way: Path, tmp_path: Path):
+    import pyspark
+
+    if pyspark.__version__.startswith("3."):
+        pytest.skip("pyspark 3.5 does not ship the Spark Connect server")
+    done = job(
+        "score",
+        *("--beats", way / "beats", "--where", "split = 'test'"),
+        *("--model", way / "m.safetensors", "--output", tmp_path / "scored"),
+        SPARK_REMOTE="local[1]",
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == (way / "printed.txt").read_text()
+
+
+def test_a_second_run_refuses_to_write_over_the_first(way: Path):
+    done = job("score", *("--beats", way / "beats", "--model", way / "m.safetensors", "--output", way / "scored"))
+    assert done.returncode == 3
+    assert done.stderr.splitlines()[-1].startswith("error: ")
+    assert "scored/predictions is there already: remove it or write somewhere else" in done.stderr
+
+
+def test_a_setting_that_is_wrong_exits_with_2_before_spark_starts():
+    done = job("score", "--beats", "b", "--model", "m", "--output", "o", "--batch-size", "0")
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: --batch-size (beats the network takes at once): Input should be greater")
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_model_that_is_a_pickle_exits_with_4(way: Path, tmp_path: Path):
+    import torch
+
+    torch.save({"weights": 1}, tmp_path / "m.pt")
+    done = job("score", "--beats", way / "beats", "--model", tmp_path / "m.pt", "--output", tmp_path / "scored")
+    assert done.returncode == 4
+    assert "m.pt is a pickle" in done.stderr.splitlines()[-1]
+    assert not (tmp_path / "scored").exists()
+
+
+def test_a_broken_record_exits_with_3_and_leaves_no_table(way: Path, tmp_path: Path):
+    records = Path(shutil.copytree(way / "records", tmp_path / "records"))
+    (records / "s02.dat").write_bytes(b"short")
+    done = job("prepare", "--records", records, "--output", tmp_path / "beats")
+    assert done.returncode == 3
+    assert "error: record s02: s02.dat is short: expected 129,600 bytes, found 5" in done.stderr.splitlines()
+    assert not list((tmp_path / "beats").glob("*.parquet"))
+
+
+def test_training_on_what_is_no_table_exits_with_3(tmp_path: Path):
+    done = job("train", "--beats", tmp_path / "none", "--model", tmp_path / "m.safetensors")
+    assert done.returncode == 3
+    assert done.stderr.splitlines()[-1].startswith("error: no beat table at")

@@ -1,0 +1,92 @@
+"""The published table, rebuilt from the real records in the folder that MITDB names."""
+
+import logging
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from pyspark.sql import SparkSession
+
+from lstm_fcn.beats import Beats
+from lstm_fcn.labels import GROUP_OF_RECORD
+from lstm_fcn.spark.tables import write_table
+from lstm_fcn.spark.wfdb_records import beats_of_records
+from lstm_fcn.splits import ORIGINAL_ANNOTATIONS
+
+MITDB = Path(os.environ.get("MITDB") or "nowhere")
+KAGGLE = MITDB.parent / "kaggle"
+
+pytestmark = pytest.mark.skipif(
+    not MITDB.is_dir(), reason="MITDB does not name the folder of the MIT-BIH Arrhythmia Database"
+)
+
+FINGERPRINT = "b6e6d408fc72ef3acc71a4052547910f68e4eab71ec3b0437e1e7ec06d17a916"
+"""Of all beats in the order of record and sample, from a table of which rows 1-999 of the published test file were
+checked value by value."""
+
+
+@pytest.fixture(scope="module")
+def table(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
+    path = tmp_path_factory.mktemp("real") / "beats"
+    write_table(beats_of_records(spark, str(MITDB)), str(path))
+    return pd.read_parquet(path).sort_values(["record", "sample"], ignore_index=True)
+
+
+def test_all_109446_beats_are_there_with_the_published_counts(table: pd.DataFrame):
+    assert len(table) == 109_446
+    assert np.bincount(table["label"]).tolist() == [90_589, 2_779, 7_236, 803, 8_039]
+    assert np.bincount(table.query("split == 'test'")["label"]).tolist() == [18_118, 556, 1_448, 162, 1_608]
+    assert set(table["split"]) == {"train", "test"}
+
+
+def test_every_value_of_every_beat_is_the_published_one(table: pd.DataFrame):
+    assert Beats(np.stack(table["beat"]), table["label"].to_numpy()).fingerprint() == FINGERPRINT
+
+
+def test_groups_and_lengths(table: pd.DataFrame):
+    assert table["record"].nunique() == 48
+    assert (table["group"] == table["record"].map(GROUP_OF_RECORD)).all()
+    assert table["length"].max() == 733
+    assert (table["length"] > 187).sum() == 931
+
+
+def test_the_corrected_annotations_of_102_change_three_rows(
+    spark: SparkSession, table: pd.DataFrame, tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    for suffix in (".hea", ".dat", ".atr"):
+        shutil.copy(MITDB / f"102{suffix}", tmp_path)
+    with caplog.at_level(logging.WARNING):
+        corrected = beats_of_records(spark, str(tmp_path)).orderBy("sample").toPandas()
+    original = table.query("record == '102'").reset_index(drop=True)
+    differs = [
+        (one != other).any() or a != b
+        for one, other, a, b in zip(
+            original["beat"], corrected["beat"], original["sample"], corrected["sample"], strict=True
+        )
+    ]
+    assert corrected["sample"][differs].tolist() == [589_680, 589_971, 590_262]
+    assert "589680, 589971 and 590262" in caplog.text
+    assert (corrected["split"] == original["split"]).all()
+    assert ORIGINAL_ANNOTATIONS.keys() == {"102"}
+
+
+@pytest.mark.skipif(not KAGGLE.is_dir(), reason="no published rows beside the folder that MITDB names")
+class TestPublishedRows:
+    """Against the published file itself, where its rows lie in the folder `kaggle` beside the records."""
+
+    def test_999_of_999_rows_are_identical(self, table: pd.DataFrame):
+        published = pd.read_csv(KAGGLE / "mitbih_test_rows_1-999.csv", index_col=0).to_numpy()
+        order = pd.read_csv(KAGGLE / "test_rows.csv", dtype={"record": str})[1:1000]
+        rows = order.merge(table, on=["record", "sample"], how="left", validate="one_to_one")
+        same = (np.stack(rows["beat"]) == published[:, :187].astype(np.float32)).all(axis=1)
+        assert same.sum() == 999
+        assert (rows["label"] == published[:, 187]).all()
+        assert set(rows["split"]) == {"test"}
+
+    def test_the_21892_test_rows_are_the_published_ones(self, table: pd.DataFrame):
+        published = pd.read_csv(KAGGLE / "test_rows.csv", dtype={"record": str})[["record", "sample"]]
+        found = table.query("split == 'test'")[["record", "sample"]]
+        assert sorted(map(tuple, found.to_numpy())) == sorted(map(tuple, published.to_numpy()))
