@@ -3,11 +3,11 @@
 import logging
 from collections.abc import Sequence
 
-from lstm_fcn.console import new_run_id, run_job
+from lstm_fcn.console import run_job
 from lstm_fcn.metrics import format_measures, measures
 from lstm_fcn.modelfile import parse_model
 from lstm_fcn.settings import ScoreSettings, load_settings
-from lstm_fcn.spark import score
+from lstm_fcn.spark import new_run_id, score
 from lstm_fcn.spark.evaluating import count_predictions, metrics_table
 from lstm_fcn.spark.session import get_session
 from lstm_fcn.spark.tables import filter_rows, read_file, read_table, refuse_existing, write_table

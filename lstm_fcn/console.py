@@ -1,10 +1,8 @@
-"""What the jobs share at the edge of the program: logging, errors to exit codes, run ids."""
+"""What the jobs share at the edge of the program: logging, and errors to exit codes."""
 
 import logging
 import sys
-import uuid
 from collections.abc import Callable, Sequence
-from datetime import datetime, timezone
 
 from lstm_fcn.errors import LstmFcnError
 
@@ -36,8 +34,3 @@ def run_job(main: Callable[[Sequence[str]], None]) -> None:
             raise
         sys.stderr.write(f"error: this needs {error.name}, which is not installed: pip install 'lstm-fcn[{extra}]'\n")
         sys.exit(1)
-
-
-def new_run_id() -> str:
-    """Make an id that sorts by time, e.g. '20260131T235959Z-1f2e3d4c'."""
-    return f"{datetime.now(timezone.utc):%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:8]}"

@@ -1,6 +1,8 @@
 """A beat table and a model to predictions: the pandas UDF and the columns around it."""
 
+import uuid
 from collections.abc import Callable, Iterator
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,7 +27,14 @@ _SCORE_SCHEMA = "prediction int, predicted_class string, probability array<float
 _ADDED_COLUMNS = ("prediction", "predicted_class", "probability", "error", "model", "run_id")
 
 
-def score(table: DataFrame, model: "Model", run_id: str, *, beat: str = "beat", batch_size: int = 16) -> DataFrame:
+def new_run_id() -> str:
+    """Make an id that sorts by time, e.g. '20260131T235959Z-1f2e3d4c'."""
+    return f"{datetime.now(timezone.utc):%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:8]}"
+
+
+def score(
+    table: DataFrame, model: "Model", run_id: str | None = None, *, beat: str = "beat", batch_size: int = 16
+) -> DataFrame:
     """Score a beat table, lazily.
 
     Parameters
@@ -33,8 +42,8 @@ def score(table: DataFrame, model: "Model", run_id: str, *, beat: str = "beat", 
     table : DataFrame
         With a column of arrays; everything else is carried along.
     model : Model
-    run_id : str
-        Goes into every row.
+    run_id : str, optional
+        Goes into every row; a new one where none is given.
     beat : str
         The column with the series.
     batch_size : int
@@ -53,17 +62,13 @@ def score(table: DataFrame, model: "Model", run_id: str, *, beat: str = "beat", 
         If the column is missing or no array of float or double, or a column that is to be added is there.
     """
     check_columns(table, {beat: BEAT_TYPES}, "the beat table")
-    taken = [name for name in _ADDED_COLUMNS if name in table.columns]
+    taken = [name for name in table.columns if name.lower() in _ADDED_COLUMNS]
     if taken:
         raise DataError(f"the beat table already has the columns {', '.join(taken)}: rename or drop them")
-    carried = [name for name in table.columns if name != beat]
-    scored = table.withColumn("_score", _scoring_function(table, model, batch_size)(F.col(beat).cast("array<float>")))
-    return scored.select(
-        *carried,
-        "_score.*",
-        F.lit(model.reference).alias("model"),
-        F.lit(run_id).alias("run_id"),
-    )
+    series = F.col(beat).cast("array<float>")
+    scored = table.withColumn("_score", _scoring_function(table, model, batch_size)(series))
+    added = [F.lit(model.reference).alias("model"), F.lit(run_id or new_run_id()).alias("run_id")]
+    return scored.select("*", "_score.*", *added).drop(beat, "_score")
 
 
 def _scoring_function(table: DataFrame, model: "Model", batch_size: int) -> Callable[[Column], Column]:

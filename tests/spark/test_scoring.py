@@ -114,12 +114,23 @@ def test_the_series_may_have_another_name(spark: SparkSession, model: Model, bea
             lambda rows: rows.withColumn("beat", F.lit("x")),
             "expected column 'beat' to be array<float> or array<double>, found string",
         ),
-        (lambda rows: rows.withColumn("error", F.lit("x")), "already has the columns error"),
+        (lambda rows: rows.withColumn("Error", F.lit("x")), "already has the columns Error"),
     ],
 )
 def test_a_table_that_does_not_fit_is_refused(spark: SparkSession, model: Model, beats: Beats, change, message: str):
     with pytest.raises(DataError, match=message):
         score(change(table(spark, beats)), model, "run")
+
+
+def test_columns_with_odd_names_are_carried_along(spark: SparkSession, model: Model, beats: Beats):
+    odd = table(spark, beats).withColumnRenamed("id", "a.b `c`")
+    assert score(odd, model).first()["a.b `c`"] is not None
+
+
+def test_each_scoring_gets_a_run_id_of_its_own(spark: SparkSession, model: Model, beats: Beats):
+    first, second = (score(table(spark, beats), model).select("run_id").distinct().collect() for _ in range(2))
+    assert len(first) == len(second) == 1
+    assert first != second
 
 
 def test_a_filter_on_the_prediction_does_not_score_twice(spark: SparkSession, model: Model, beats: Beats):
