@@ -36,7 +36,7 @@ def main(arguments: Sequence[str]) -> None:
 
         for picture in (
             plot_beats(beats, CLASSES, SERIES_FREQUENCY, settings.pictures),
-            plot_history(history, settings.pictures),
+            plot_history(history.loss, history.accuracy, settings.pictures),
         ):
             log.info("stage=pictures file=%s", picture)
 

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from lstm_fcn.beats import Beats
 from lstm_fcn.labels import CLASS_NAMES
-from lstm_fcn.training import History
 
 _EXAMPLES = 12
 _STYLE = {"font.size": 9, "axes.spines.top": False, "axes.spines.right": False, "savefig.dpi": 120}
@@ -33,13 +32,11 @@ def plot_beats(beats: Beats, classes: Sequence[str], sampling_frequency: float, 
         return _save(figure, folder / "beats.png")
 
 
-def plot_history(history: History, folder: Path) -> Path:
-    """Draw loss and accuracy on the training beats over the epochs."""
+def plot_history(loss: Sequence[float], accuracy: Sequence[float], folder: Path) -> Path:
+    """Draw loss and accuracy on the training beats, one value an epoch."""
     with mpl.rc_context(_STYLE):
         figure = Figure(figsize=(8, 3), layout="constrained")
-        for ax, name, values in zip(
-            figure.subplots(1, 2), ("loss", "accuracy"), (history.loss, history.accuracy), strict=True
-        ):
+        for ax, name, values in zip(figure.subplots(1, 2), ("loss", "accuracy"), (loss, accuracy), strict=True):
             ax.plot(np.arange(1, len(values) + 1), values, marker="." if len(values) < 30 else None)
             ax.set_xlabel("epoch")
             ax.set_title(f"training {name}", fontsize=9)

@@ -6,7 +6,6 @@ from matplotlib.image import imread
 from lstm_fcn.beats import Beats
 from lstm_fcn.labels import CLASSES
 from lstm_fcn.plots import plot_beats, plot_confusion, plot_history
-from lstm_fcn.training import History
 
 
 def test_pictures_are_drawn_into_a_new_folder(beats: Beats, tmp_path: Path):
@@ -14,7 +13,7 @@ def test_pictures_are_drawn_into_a_new_folder(beats: Beats, tmp_path: Path):
     confusion = np.array([[9, 1, 0, 0, 0], [0, 5, 0, 0, 0], [0] * 5, [0, 0, 0, 2, 0], [0, 0, 0, 0, 7]])
     drawn = [
         plot_beats(beats, CLASSES, 120.0, folder),
-        plot_history(History([2.0, 1.0], [0.3, 0.6]), folder),
+        plot_history([2.0, 1.0], [0.3, 0.6], folder),
         plot_confusion(confusion, CLASSES, folder),
     ]
     assert [path.name for path in drawn] == ["beats.png", "training.png", "confusion.png"]
