@@ -64,8 +64,7 @@ def train(beats: Beats, config: NetworkConfig, optimization: Optimization) -> tu
             history.accuracy.append(accuracy)
             bar.set_postfix(loss=f"{loss:.4f}", accuracy=f"{accuracy:.4f}")
             bar.update()
-    # With few steps an epoch the running statistics lag far behind the weights they were taken under.
-    update_bn(_batches(series, optimization.batch_size), network)
+    _recompute_batchnorm(network, series, optimization.batch_size)
     return network.eval(), history
 
 
@@ -83,6 +82,17 @@ def _train_epoch(
         total_loss += loss.item() * len(rows)
         hits += int((logits.argmax(dim=1) == labels[rows]).sum())
     return total_loss / len(labels), hits / len(labels)
+
+
+def _recompute_batchnorm(network: LSTMFCN, series: Tensor, batch_size: int) -> None:
+    """Take the BatchNorm statistics over all series, under the final weights.
+
+    With few steps an epoch the running ones lag far behind the weights. The order is random because the
+    variance is averaged over batches: in the order of the records a batch holds one patient's beats, which
+    differ less than those of all.
+    """
+    shuffled = series[torch.randperm(len(series))]
+    update_bn(_batches(shuffled, batch_size), network)
 
 
 def _batches(rows: Tensor, batch_size: int) -> Iterator[Tensor]:

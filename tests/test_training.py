@@ -48,12 +48,15 @@ def test_the_same_seed_gives_the_same_weights():
     assert not torch.equal(weights(1), weights(2))
 
 
-def test_batchnorm_statistics_are_those_of_the_training_beats_under_the_final_weights():
-    beats = bumps([8] * 5)
-    network, _ = train(beats, SMALL, Optimization(epochs=2, batch_size=40, lr=0.01))
+def test_batchnorm_statistics_are_those_of_all_beats_under_the_final_weights():
+    beats = bumps([40] * 5)
+    beats.series[:] += beats.labels[:, None]  # neighbours are alike, as real beats of one patient are
+    network, _ = train(beats, SMALL, Optimization(epochs=2, batch_size=20, lr=0.01))
     scaled = (torch.from_numpy(beats.series) - network.mean) / network.std
-    padded = torch.nn.functional.pad(scaled.unsqueeze(1), network.block_1.padding)
+    maps = scaled.unsqueeze(1)
     with torch.inference_mode():
-        filtered = network.block_1.conv(padded)
-    torch.testing.assert_close(network.block_1.norm.running_mean, filtered.mean(dim=(0, 2)), rtol=1e-4, atol=1e-5)
-    torch.testing.assert_close(network.block_1.norm.running_var, filtered.var(dim=(0, 2)), rtol=1e-3, atol=1e-5)
+        for block in (network.block_1, network.block_2, network.block_3):
+            filtered = block.conv(torch.nn.functional.pad(maps, block.padding))
+            torch.testing.assert_close(block.norm.running_mean, filtered.mean(dim=(0, 2)), rtol=0.02, atol=0.02)
+            torch.testing.assert_close(block.norm.running_var, filtered.var(dim=(0, 2)), rtol=0.1, atol=0.01)
+            maps = block(maps)
