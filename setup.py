@@ -9,7 +9,7 @@ TRAIN = ["scikit-learn>=1.3", "imbalanced-learn>=0.12", "tqdm>=4.60"]
 PLOTS = ["matplotlib>=3.7"]
 # What pyspark's own "connect" extra asks for; named here because 3.5 and 4.x spell it differently.
 CONNECT = ["grpcio>=1.67", "grpcio-status>=1.67", "googleapis-common-protos>=1.65", "zstandard>=0.25"]
-TEST = ["pytest>=8", "pytest-timeout>=2.3", "hypothesis>=6.100", *CONNECT]
+TEST = ["pytest>=8", "pytest-timeout>=2.3", *CONNECT]
 LINT = ["ruff>=0.12", "mypy>=1.15", "pandas-stubs>=2.2", "types-PyYAML", "types-tqdm"]
 
 setup(

@@ -5,10 +5,8 @@ from collections.abc import Sequence
 
 from lstm_fcn.console import run_job
 from lstm_fcn.settings import PrepareSettings, load_settings
-from lstm_fcn.spark.csv_form import beats_of_csv
 from lstm_fcn.spark.session import get_session
-from lstm_fcn.spark.tables import data_errors_of_tasks, read_table, refuse_existing, write_table
-from lstm_fcn.spark.wfdb_records import beats_of_records
+from lstm_fcn.spark.tables import read_table, write_table
 
 log = logging.getLogger("prepare")
 
@@ -17,15 +15,17 @@ def main(arguments: Sequence[str]) -> None:
     """Run the job."""
     settings = load_settings(PrepareSettings, arguments, "prepare.py")
     spark = get_session("lstm-fcn prepare")
-    refuse_existing(spark, settings.output)
     if settings.records is not None:
+        from lstm_fcn.spark.wfdb_records import beats_of_records
+
         beats = beats_of_records(spark, settings.records, tuple(settings.test_records))
     else:
+        from lstm_fcn.spark.csv_form import beats_of_csv
+
         beats = beats_of_csv(spark, str(settings.csv), settings.csv_split)
     write_table(beats, settings.output)
-    with data_errors_of_tasks():
-        counts = read_table(spark, settings.output).groupBy("split", "label").count().orderBy("split", "label")
-        print(counts.toPandas().to_string(index=False))
+    counts = read_table(spark, settings.output).groupBy("split", "label").count().orderBy("split", "label")
+    print(counts.toPandas().to_string(index=False))
     log.info("stage=prepare output=%s", settings.output)
 
 

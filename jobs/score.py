@@ -5,12 +5,12 @@ from collections.abc import Sequence
 
 from lstm_fcn.console import run_job
 from lstm_fcn.metrics import format_measures, measures
-from lstm_fcn.modelfile import parse_model
 from lstm_fcn.settings import ScoreSettings, load_settings
 from lstm_fcn.spark import new_run_id, score
-from lstm_fcn.spark.evaluating import count_predictions, metrics_table
+from lstm_fcn.spark.evaluating import LABEL_TYPES, count_predictions, metrics_table
+from lstm_fcn.spark.models import load_model
 from lstm_fcn.spark.session import get_session
-from lstm_fcn.spark.tables import filter_rows, read_file, read_table, refuse_existing, write_table
+from lstm_fcn.spark.tables import check_columns, filter_rows, read_table, refuse_existing, write_table
 
 log = logging.getLogger("score")
 
@@ -18,25 +18,27 @@ log = logging.getLogger("score")
 def main(arguments: Sequence[str]) -> None:
     """Run the job."""
     settings = load_settings(ScoreSettings, arguments, "score.py")
+    if settings.pictures is not None:
+        from lstm_fcn.plots import plot_confusion
     spark = get_session("lstm-fcn score")
-    model = parse_model(read_file(spark, settings.model), settings.model)
-    targets = {name: f"{settings.output}/{name}" for name in ("predictions", "metrics")}
-    for path in targets.values():
+    model = load_model(spark, settings.model)
+    predictions, metrics = f"{settings.output}/predictions", f"{settings.output}/metrics"
+    for path in (predictions, metrics):
         refuse_existing(spark, path)
     beats = filter_rows(read_table(spark, settings.beats), settings.where)
+    labelled = settings.label in beats.columns
+    if labelled or "label" in settings.model_fields_set:
+        check_columns(beats, {settings.label: LABEL_TYPES}, settings.beats)
     run_id, rows = new_run_id(), beats.count()
     log.info("stage=score run_id=%s model=%s beats=%s rows=%d", run_id, model.reference, settings.beats, rows)
 
-    scored = score(beats, model, run_id, beat=settings.beat, batch_size=settings.batch_size)
-    write_table(scored, targets["predictions"])
+    write_table(score(beats, model, run_id, beat=settings.beat, batch_size=settings.batch_size), predictions)
 
-    written = read_table(spark, targets["predictions"])
-    label = settings.label if settings.label in written.columns else None
     classes = model.header.classes
-    counts = count_predictions(written, label, len(classes))
+    counts = count_predictions(read_table(spark, predictions), settings.label if labelled else None, len(classes))
     if counts.rows != rows:
-        raise RuntimeError(f"{rows} rows were read but {counts.rows} predictions written to {targets['predictions']}")
-    log.info("stage=written rows=%d failed=%d output=%s", rows, sum(counts.errors.values()), targets["predictions"])
+        raise RuntimeError(f"{rows} rows were read but {counts.rows} predictions written to {predictions}")
+    log.info("stage=written rows=%d failed=%d output=%s", rows, counts.failed, predictions)
     for reason, count in counts.errors.items():
         log.warning("stage=written not_scored=%d reason=%r", count, reason)
     if counts.confusion is None:
@@ -45,12 +47,10 @@ def main(arguments: Sequence[str]) -> None:
     for value, count in counts.unknown_labels.items():
         log.warning("stage=metrics left_out=%d label=%s reason='the model does not know this label'", count, value)
     rows_of_metrics = measures(counts.confusion, classes)
-    write_table(metrics_table(spark, rows_of_metrics, run_id, model.reference), targets["metrics"])
-    log.info("stage=metrics output=%s", targets["metrics"])
+    write_table(metrics_table(spark, rows_of_metrics, run_id, model.reference), metrics)
+    log.info("stage=metrics output=%s", metrics)
     print(format_measures(rows_of_metrics, classes))
     if settings.pictures is not None:
-        from lstm_fcn.plots import plot_confusion
-
         log.info("stage=pictures file=%s", plot_confusion(counts.confusion, classes, settings.pictures))
 
 

@@ -4,14 +4,9 @@ import logging
 import os
 from collections.abc import Sequence
 
-import torch
-
-from lstm_fcn.beats import BEAT_LENGTH, SERIES_FREQUENCY, read_beats
 from lstm_fcn.console import run_job
-from lstm_fcn.labels import CLASSES
-from lstm_fcn.modelfile import read_model, write_model
+from lstm_fcn.errors import SettingsError
 from lstm_fcn.settings import TrainSettings, load_settings
-from lstm_fcn.training import describe, train, undersample
 
 log = logging.getLogger("train")
 
@@ -19,6 +14,17 @@ log = logging.getLogger("train")
 def main(arguments: Sequence[str]) -> None:
     """Run the job."""
     settings = load_settings(TrainSettings, arguments, "train.py")
+    if settings.model.is_dir():
+        raise SettingsError(f"expected --model to name a file, found the folder {settings.model}")
+    if settings.pictures is not None:
+        from lstm_fcn.plots import plot_beats, plot_history
+    import torch
+
+    from lstm_fcn.beats import BEAT_LENGTH, SERIES_FREQUENCY, read_beats
+    from lstm_fcn.labels import CLASSES
+    from lstm_fcn.modelfile import read_model, write_model
+    from lstm_fcn.training import describe, train, undersample
+
     torch.set_num_threads(settings.threads or os.cpu_count() or 1)
     beats = read_beats(settings.beats, "train")
     kept = undersample(beats, settings.seed)
@@ -32,8 +38,6 @@ def main(arguments: Sequence[str]) -> None:
     for name, value in header.metrics.items():
         print(f"{name:<16}{value:>8.4f}  (on the beats it was trained on)")
     if settings.pictures is not None:
-        from lstm_fcn.plots import plot_beats, plot_history
-
         for picture in (
             plot_beats(beats, CLASSES, SERIES_FREQUENCY, settings.pictures),
             plot_history(history.loss, history.accuracy, settings.pictures),

@@ -76,8 +76,8 @@ def read_beats(path: str, split: str) -> Beats:
     table = dataset.to_table(columns=["beat", "label", *order], filter=pc.field("split") == split)
     if not len(table):
         raise DataError(
-            f"{path} has no row with split = '{split}'. Only MIT-BIH records have a published split: "
-            "prepare others with --test-records, which holds out whole records"
+            f"{path} has no row with split = '{split}'. Only MIT-BIH records have a published split: prepare "
+            "others with --test-records, which holds out whole records, and a CSV file with --csv-split"
         )
     rows = table.to_pandas()
     if order:

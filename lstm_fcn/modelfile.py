@@ -150,7 +150,7 @@ def parse_model(content: bytes, source: str) -> Model:
     ModelError
         If it is a pickle, truncated, too large, or its header, shapes or values are not a model's.
     """
-    if content.startswith(_PICKLE_STARTS):
+    if content.startswith(_PICKLE_STARTS) and content[_LENGTH_BYTES : _LENGTH_BYTES + 1] != b"{":
         raise ModelError(
             f"{source} is a pickle (as torch.save writes), which could run code when loaded; "
             "expected a safetensors file as jobs/train.py writes"

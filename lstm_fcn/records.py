@@ -61,6 +61,7 @@ def read_record(folder: Path, name: str) -> Record:
         signal = wfdb.rdrecord(str(folder / name), physical=False, channels=[0]).d_signal[:, 0]
         annotator = ORIGINAL_ANNOTATIONS.get(name, name)
         stem = annotator if (folder / f"{annotator}.atr").exists() else name
+        _check_annotation_file(folder / f"{stem}.atr")
         annotation = wfdb.rdann(str(folder / stem), "atr")
     except DataError as error:
         raise DataError(f"record {name}: {error}") from error
@@ -90,6 +91,12 @@ def _check_header(folder: Path, header: wfdb.Record) -> None:
 
 
 _BITS_PER_SAMPLE: dict[str, int] = {"212": 12, "16": 16, "61": 16, "80": 8, "24": 24, "32": 32}
+
+
+def _check_annotation_file(path: Path) -> None:
+    # The format's own mark of the end; without it wfdb takes a file that was cut off for a shorter one.
+    if not path.read_bytes().endswith(b"\0\0"):
+        raise DataError(f"{path.name} is cut off: it does not end as an annotation file does")
 
 
 def _check_annotations(record: Record) -> None:

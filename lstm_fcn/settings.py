@@ -2,19 +2,26 @@
 
 import argparse
 import difflib
+import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import pydantic_settings
 import yaml
-from pydantic import Field, ValidationError, model_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic import BeforeValidator, Field, ValidationError, model_validator
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from lstm_fcn.errors import SettingsError
 from lstm_fcn.hyperparameters import Architecture, NetworkConfig, Optimization
 
-ENV_PREFIX = "LSTM_FCN_"
+
+def _split_names(value: Any) -> Any:
+    return [name.strip() for name in value.split(",") if name.strip()] if isinstance(value, str) else value
+
+
+Names = Annotated[list[str], NoDecode, BeforeValidator(_split_names)]
+"""Names with commas between them, in every source; a YAML list is fine too."""
 
 Settings = TypeVar("Settings", bound="JobSettings")
 
@@ -23,11 +30,10 @@ class JobSettings(BaseSettings):
     """What every job shares: flags win over the environment, the environment over the file."""
 
     model_config = SettingsConfigDict(
-        env_prefix=ENV_PREFIX,
         extra="forbid",
         frozen=True,
+        coerce_numbers_to_str=True,
         cli_kebab_case=True,
-        cli_implicit_flags=True,
         cli_hide_none_type=True,
         cli_parse_none_str="none",
     )
@@ -50,10 +56,12 @@ class JobSettings(BaseSettings):
 class PrepareSettings(JobSettings):
     """Cut annotated ECG records (WFDB), or the published CSV form, into a beat table."""
 
+    model_config = SettingsConfigDict(env_prefix="LSTM_FCN_PREPARE_")
+
     records: str | None = Field(None, description="folder with the .hea, .dat and .atr files of the records")
     csv: str | None = Field(None, description="instead of records: a file like mitbih_test.csv, without a header")
     output: str = Field(description="beat table to write (Parquet); must not be there yet")
-    test_records: list[str] = Field(
+    test_records: Names = Field(
         [], description="records to hold out whole, e.g. s09,s10; without it, MIT-BIH's published split"
     )
     csv_split: Literal["train", "test"] | None = Field(None, description="the split that the rows of --csv are")
@@ -64,11 +72,15 @@ class PrepareSettings(JobSettings):
             raise ValueError("expected either --records or --csv, found " + ("both" if self.csv else "neither"))
         if self.csv is None and self.csv_split is not None:
             raise ValueError("--csv-split goes with --csv; the split of records is known or --test-records")
+        if self.csv is not None and self.test_records:
+            raise ValueError("--test-records goes with --records; the rows of a CSV file do not name theirs")
         return self
 
 
 class SimulateSettings(JobSettings):
     """Write simulated ECG records with annotated beats (WFDB), to try the other jobs on."""
+
+    model_config = SettingsConfigDict(env_prefix="LSTM_FCN_SIMULATE_")
 
     output: Path = Field(description="local folder to write the records to")
     records: int = Field(10, ge=1, le=99, description="how many: s01, s02, ...")
@@ -78,6 +90,8 @@ class SimulateSettings(JobSettings):
 
 class TrainSettings(JobSettings, Architecture, Optimization):
     """Train an LSTM-FCN on the beats with split = 'train', undersampled to the rarest class."""
+
+    model_config = SettingsConfigDict(env_prefix="LSTM_FCN_TRAIN_")
 
     beats: str = Field(description="beat table to train on (Parquet)")
     model: Path = Field(description="model file to write (safetensors)")
@@ -95,6 +109,8 @@ class TrainSettings(JobSettings, Architecture, Optimization):
 
 class ScoreSettings(JobSettings):
     """Score a beat table with a model on Spark: predictions, and metrics where there is a label."""
+
+    model_config = SettingsConfigDict(env_prefix="LSTM_FCN_SCORE_")
 
     beats: str = Field(description="beat table to score (Parquet)")
     model: str = Field(description="model file, on any storage that Spark reads")
@@ -124,10 +140,16 @@ def load_settings(cls: type[Settings], arguments: Sequence[str], program: str) -
         If a value is unknown, missing or impossible.
     """
     finder = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    finder.add_argument("--config")
+    finder.add_argument("--config", default=os.environ.get(_variable(cls, "config")))
     path = finder.parse_known_args(arguments)[0].config
     values = _read_yaml(Path(path)) if path else {}
-    _refuse_unknown(cls, values, path)
+    known = [name for name in cls.model_fields if name != "config"]
+    for name in values:
+        _refuse_unknown(str(name), known, f"{path}: unknown setting")
+    prefix = _variable(cls, "")
+    for name in os.environ:
+        if name.startswith(prefix):
+            _refuse_unknown(name, [_variable(cls, field) for field in cls.model_fields], "unknown variable")
     try:
         return cls(_cli_parse_args=list(arguments), _cli_prog_name=program, **values)
     except ValidationError as error:
@@ -148,13 +170,16 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     return values
 
 
-def _refuse_unknown(cls: type[JobSettings], values: dict[str, Any], path: str) -> None:
-    known = [name for name in cls.model_fields if name != "config"]
-    for name in values:
-        if name not in known:
-            near = difflib.get_close_matches(str(name), known, n=1)
-            hint = f"did you mean '{near[0]}'?" if near else f"known: {', '.join(known)}"
-            raise SettingsError(f"{path}: unknown setting '{name}'; {hint}")
+def _refuse_unknown(name: str, known: list[str], what: str) -> None:
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=1)
+        raise SettingsError(
+            f"{what} '{name}'; " + (f"did you mean '{near[0]}'?" if near else f"known: {', '.join(known)}")
+        )
+
+
+def _variable(cls: type[JobSettings], name: str) -> str:
+    return f"{cls.model_config['env_prefix']}{name.upper()}"
 
 
 def _explain(cls: type[JobSettings], item: Any) -> str:
@@ -162,7 +187,7 @@ def _explain(cls: type[JobSettings], item: Any) -> str:
         return str(item["msg"]).removeprefix("Value error, ")
     name = str(item["loc"][0])
     flag = "--" + name.replace("_", "-")
-    sources = f"set it with {flag}, {ENV_PREFIX}{name.upper()} or '{name}:' in the --config file"
+    sources = f"set it with {flag}, {_variable(cls, name)} or '{name}:' in the --config file"
     meaning = cls.model_fields[name].description
     if item["type"] == "missing":
         return f"{flag} is missing ({meaning}); {sources}"

@@ -13,6 +13,7 @@ from tqdm import tqdm
 
 import lstm_fcn
 from lstm_fcn.beats import SERIES_FREQUENCY, Beats
+from lstm_fcn.errors import DataError
 from lstm_fcn.hyperparameters import NetworkConfig, Optimization
 from lstm_fcn.labels import CLASS_NAMES, CLASSES
 from lstm_fcn.modelfile import Header, Scaling, TrainingData
@@ -30,7 +31,16 @@ class History:
 
 
 def undersample(beats: Beats, seed: int) -> Beats:
-    """Draw from every class as many beats as the rarest has, without replacement."""
+    """Draw from every class as many beats as the rarest has, without replacement.
+
+    Raises
+    ------
+    DataError
+        If a class has no beat at all.
+    """
+    absent = [name for label, name in enumerate(CLASSES) if label not in beats.labels]
+    if absent:
+        raise DataError(f"expected training beats of every class, found none of {', '.join(absent)}")
     rows = np.arange(len(beats)).reshape(-1, 1)
     kept, _ = RandomUnderSampler(random_state=seed).fit_resample(rows, beats.labels)
     return beats.take(np.sort(kept[:, 0]))

@@ -20,6 +20,8 @@ from lstm_fcn.training import describe
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
+torch.set_num_threads(1)  # the tests' networks are small
+
 
 def make_network(**config: int) -> LSTMFCN:
     """A network with random weights, and BatchNorm statistics that are not those it starts with."""

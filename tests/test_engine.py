@@ -1,4 +1,5 @@
-from pathlib import Path
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -32,5 +33,11 @@ def test_the_threads_are_those_asked_for(model: Model):
 
 
 def test_the_library_outside_spark_does_not_import_it():
-    for name in ("engine", "modelfile", "network", "training", "metrics", "records", "beats", "plots"):
-        assert "pyspark" not in (Path("lstm_fcn") / f"{name}.py").read_text()
+    names = ("engine", "modelfile", "network", "training", "metrics", "records", "beats", "plots", "simulate")
+    imports = "; ".join(f"import lstm_fcn.{name}" for name in names)
+    subprocess.run([sys.executable, "-c", f"{imports}; import sys; assert 'pyspark' not in sys.modules"], check=True)
+
+
+def test_the_library_in_spark_does_not_import_torch_on_the_driver():
+    imports = "import lstm_fcn.spark, lstm_fcn.spark.models, lstm_fcn.spark.evaluating, lstm_fcn.spark.wfdb_records"
+    subprocess.run([sys.executable, "-c", f"{imports}; import sys; assert 'torch' not in sys.modules"], check=True)

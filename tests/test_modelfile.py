@@ -68,6 +68,15 @@ def test_a_pickle_is_refused_by_name(tmp_path: Path, save: Callable[[Path], None
         read_model(tmp_path / "m.pt")
 
 
+def test_no_length_of_the_header_makes_a_model_look_like_a_pickle(model: Model):
+    starts = set()
+    for extra in range(0, 256, 8):
+        content = rebuilt(model, lambda h, extra=extra: h["versions"].update(more="x" * extra))
+        starts.add(content[0])
+        parse_model(content, "m")
+    assert 0x80 in starts
+
+
 @pytest.mark.parametrize("keep", [0, 1, 7, 8, 9, 500, 5000, -1, -1000])
 def test_a_truncated_file_is_refused_by_name(model: Model, keep: int):
     with pytest.raises(ModelError, match=r"m\.safetensors is truncated"):

@@ -120,6 +120,14 @@ def test_a_header_of_rubbish_is_named(copy: Path):
         read_record(copy, "s01")
 
 
+@pytest.mark.parametrize("keep", [0, 10, -2])
+def test_annotations_that_were_cut_off_are_named(copy: Path, keep: int):
+    content = (copy / "s01.atr").read_bytes()
+    (copy / "s01.atr").write_bytes(content[:keep])
+    with pytest.raises(DataError, match=r"record s01: s01\.atr is cut off"):
+        read_record(copy, "s01")
+
+
 def test_annotations_of_rubbish_are_named(copy: Path):
     (copy / "s01.atr").write_bytes(b"\x07")
     with pytest.raises(DataError, match="record s01"):

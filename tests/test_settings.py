@@ -36,8 +36,9 @@ def load(cls: type[JobSettings], *arguments: str) -> JobSettings:
 def test_flags_win_over_the_environment_and_that_over_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     file = tmp_path / "conf.yaml"
     file.write_text("epochs: 1\nlr: 0.1\nseed: 1\n")
-    monkeypatch.setenv("LSTM_FCN_EPOCHS", "2")
-    monkeypatch.setenv("LSTM_FCN_LR", "0.2")
+    monkeypatch.setenv("LSTM_FCN_TRAIN_EPOCHS", "2")
+    monkeypatch.setenv("LSTM_FCN_TRAIN_LR", "0.2")
+    monkeypatch.setenv("LSTM_FCN_SCORE_BATCH_SIZE", "7")
     settings = load(TrainSettings, "--config", str(file), "--epochs", "3")
     assert (settings.epochs, settings.lr, settings.seed) == (3, 0.2, 1)
     assert settings.batch_size == 256
@@ -87,7 +88,7 @@ def test_the_help_explains_every_option_with_its_default(cls: type[JobSettings],
         ("zzz: 3", "unknown setting 'zzz'; known: .*epochs"),
         ("- 1", "expected lines like 'setting: value', found a list"),
         ("a: [", "cannot read the settings file"),
-        ("epochs: many", "--epochs .*valid integer.*found 'many'; set it with --epochs, LSTM_FCN_EPOCHS or"),
+        ("epochs: many", "--epochs .*valid integer.*found 'many'; set it with --epochs, LSTM_FCN_TRAIN_EPOCHS or"),
         ("epochs: 0", "--epochs .*greater than or equal to 1, found 0"),
         ("dropout: 1.0", "--dropout .*less than 1, found 1.0"),
     ],
@@ -105,7 +106,7 @@ def test_no_such_file_is_refused():
 
 
 def test_what_is_missing_is_named_with_its_meaning():
-    with pytest.raises(SettingsError, match=r"--beats is missing \(beat table to train on .*LSTM_FCN_BEATS"):
+    with pytest.raises(SettingsError, match=r"--beats is missing \(beat table to train on .*LSTM_FCN_TRAIN_BEATS"):
         load_settings(TrainSettings, ["--model", "m"], "train.py")
 
 
@@ -116,8 +117,30 @@ def test_an_unknown_flag_exits_with_2(capsys: pytest.CaptureFixture):
     assert "unrecognized arguments: --epoch 3" in capsys.readouterr().err
 
 
-def test_records_to_hold_out_are_separated_by_commas():
+def test_an_unknown_variable_is_refused(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("LSTM_FCN_TRAIN_EPOCH", "3")
+    with pytest.raises(SettingsError, match="'LSTM_FCN_TRAIN_EPOCH'; did you mean 'LSTM_FCN_TRAIN_EPOCHS'"):
+        load(TrainSettings)
+    load(ScoreSettings)
+
+
+def test_the_environment_may_name_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    (tmp_path / "conf.yaml").write_text("epochs: 3")
+    monkeypatch.setenv("LSTM_FCN_TRAIN_CONFIG", str(tmp_path / "conf.yaml"))
+    assert load(TrainSettings).epochs == 3
+
+
+def test_records_to_hold_out_are_named_alike_in_every_source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     assert load(PrepareSettings, "--test-records", "s09,s10").test_records == ["s09", "s10"]
+    (tmp_path / "conf.yaml").write_text("test_records: [100, s10]")
+    assert load(PrepareSettings, "--config", str(tmp_path / "conf.yaml")).test_records == ["100", "s10"]
+    monkeypatch.setenv("LSTM_FCN_PREPARE_TEST_RECORDS", "s09, s10")
+    assert load(PrepareSettings).test_records == ["s09", "s10"]
+
+
+def test_records_cannot_be_held_out_of_a_csv():
+    with pytest.raises(SettingsError, match="--test-records goes with --records"):
+        load_settings(PrepareSettings, ["--output", "o", "--csv", "c", "--test-records", "s01"], "prepare.py")
 
 
 @pytest.mark.parametrize("sources", [[], ["--records", "r", "--csv", "c"]])

@@ -1,7 +1,9 @@
 import numpy as np
+import pytest
 import torch
 
 from lstm_fcn.beats import BEAT_LENGTH, Beats
+from lstm_fcn.errors import DataError
 from lstm_fcn.hyperparameters import NetworkConfig, Optimization
 from lstm_fcn.training import describe, train, undersample
 
@@ -25,6 +27,11 @@ def test_undersampling_leaves_every_class_as_many_beats_as_the_rarest():
     assert len(np.unique(kept.series[:, 0])) == 35  # none twice
     assert kept.fingerprint() == undersample(beats, seed=0).fingerprint()
     assert kept.fingerprint() != undersample(beats, seed=1).fingerprint()
+
+
+def test_a_class_without_beats_is_refused():
+    with pytest.raises(DataError, match="expected training beats of every class, found none of V, Q"):
+        undersample(bumps([5, 5, 0, 5, 0]), seed=0)
 
 
 def test_it_learns_and_tells_how_well():

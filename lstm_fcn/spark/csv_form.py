@@ -61,12 +61,14 @@ def _check_rows(rows: DataFrame, path: str) -> None:
         f"""CASE
         WHEN size(row) != {BEAT_LENGTH + 1}
         THEN concat('expected {BEAT_LENGTH + 1} columns, found ', size(row))
-        WHEN exists(row, x -> x IS NULL)
+        WHEN exists(row, x -> x IS NULL OR isnan(x) OR abs(x) = float('inf'))
         THEN 'a value is not a number'
         WHEN NOT ({label} BETWEEN 0 AND {len(CLASSES) - 1} AND {label} = floor({label}))
         THEN concat('expected a label 0 to {len(CLASSES) - 1} in the last column, found ', {label})
         END"""
     )
+    if not rows.take(1):
+        raise DataError(f"{path} has no rows")
     found = rows.select(problem.alias("problem"), "value").where("problem IS NOT NULL")
     first = found.take(1)
     if first:

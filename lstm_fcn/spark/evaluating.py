@@ -11,6 +11,7 @@ from pyspark.sql import functions as F
 from lstm_fcn.metrics import Measure
 
 METRICS_SCHEMA = "run_id string, model string, `class` string, metric string, value double, support long"
+LABEL_TYPES = ("tinyint", "smallint", "int", "bigint")
 _NAMED_AT_MOST = 20
 
 
@@ -20,8 +21,8 @@ class Counts:
 
     Attributes
     ----------
-    rows : int
-        All of them.
+    rows, failed : int
+        All of them, and those that could not be scored.
     errors : dict
         Reason -> rows that could not be scored for it, the most frequent ones.
     confusion : (C, C) int array or None
@@ -31,6 +32,7 @@ class Counts:
     """
 
     rows: int
+    failed: int
     errors: dict[str, int]
     confusion: NDArray[np.int64] | None
     unknown_labels: dict[str, int]
@@ -47,16 +49,17 @@ def count_predictions(predictions: DataFrame, label: str | None, classes: int) -
         Integer column with the true label.
     classes : int
     """
-    rows = predictions.count()
+    totals = predictions.select(F.count(F.lit(1)).alias("rows"), F.count("error").alias("failed")).collect()[0]
     errors = _most_frequent(predictions.where("error IS NOT NULL").select(F.col("error").alias("value")))
     if label is None:
-        return Counts(rows, errors, None, {})
+        return Counts(totals["rows"], totals["failed"], errors, None, {})
     pairs = predictions.where("error IS NULL").select(F.col(label).alias("value"), "prediction")
     known = F.coalesce(F.col("value").between(0, classes - 1), F.lit(False))
     confusion = np.zeros((classes, classes), dtype=np.int64)
     for row in pairs.where(known).groupBy("value", "prediction").count().collect():
         confusion[row["value"], row["prediction"]] = row["count"]
-    return Counts(rows, errors, confusion, _most_frequent(pairs.where(~known).select("value")))
+    unknown = _most_frequent(pairs.where(~known).select("value"))
+    return Counts(totals["rows"], totals["failed"], errors, confusion, unknown)
 
 
 def _most_frequent(values: DataFrame) -> dict[str, int]:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 BEAT_TYPES = ("array<float>", "array<double>")
 
 _SCORE_SCHEMA = "prediction int, predicted_class string, probability array<float>, error string"
-_ADDED_COLUMNS = ("prediction", "predicted_class", "probability", "error", "model", "run_id")
+_ADDED_COLUMNS = ("prediction", "predicted_class", "probability", "error", "model", "run_id", "_score")
 
 
 def new_run_id() -> str:

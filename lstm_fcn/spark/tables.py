@@ -3,14 +3,14 @@
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 
 from py4j.protocol import Py4JJavaError
 from pyspark.errors import AnalysisException, PySparkException
 from pyspark.sql import DataFrame, SparkSession
 
-from lstm_fcn.errors import DataError, ModelError, SettingsError
+from lstm_fcn.errors import DataError, SettingsError
 
+_PATTERN = re.compile(r"[*?\[\]{}\\]")
 _RAISED_BY_US = re.compile(r"lstm_fcn\.errors\.DataError: (.+)")
 
 
@@ -57,8 +57,10 @@ def read_table(spark: SparkSession, path: str) -> DataFrame:
     if not holds_files(spark, path):
         raise DataError(f"no table at {path}")
     try:
-        return spark.read.parquet(path)
-    except (AnalysisException, Py4JJavaError) as error:
+        table = spark.read.parquet(path)
+        table.schema  # noqa: B018 - Spark Connect does not look at the files before
+        return table
+    except (PySparkException, Py4JJavaError) as error:
         raise DataError(f"no Parquet table at {path}: {_first_line(error)}") from error
 
 
@@ -73,7 +75,9 @@ def filter_rows(table: DataFrame, condition: str | None) -> DataFrame:
     if condition is None:
         return table
     try:
-        return table.where(condition)
+        kept = table.where(condition)
+        kept.schema  # noqa: B018 - Spark Connect does not look at the condition before
+        return kept
     except AnalysisException as error:  # a ParseException is one too
         raise SettingsError(f"--where {condition!r} does not fit the table: {_first_line(error)}") from error
 
@@ -107,7 +111,12 @@ def refuse_existing(spark: SparkSession, path: str) -> None:
     Raises
     ------
     DataError
+        If there is a file.
+    SettingsError
+        If the path has a character that Spark takes for a pattern when it reads, but not when it writes.
     """
+    if _PATTERN.search(path):
+        raise SettingsError(f"expected an output path without any of * ? [ ] {{ }} \\, found {path}")
     if holds_files(spark, path):
         raise DataError(f"{path} is there already: remove it or write somewhere else")
 
@@ -115,32 +124,16 @@ def refuse_existing(spark: SparkSession, path: str) -> None:
 def write_table(table: DataFrame, path: str) -> None:
     """Write a new Parquet table; a failed job leaves no row behind.
 
+    Two jobs that write to one path at the same time are not kept apart.
+
     Raises
     ------
     DataError
-        If a task refused its data.
+        If there is a table already, or a task refused its data.
     """
+    refuse_existing(table.sparkSession, path)
     with data_errors_of_tasks():
         table.write.mode("append").parquet(path)
-
-
-def read_file(spark: SparkSession, path: str) -> bytes:
-    """Read one file whole, from the local disk or any storage that Spark reads.
-
-    Raises
-    ------
-    ModelError
-        If it is not there.
-    """
-    local = Path(path)
-    if local.is_file():
-        return local.read_bytes()
-    if not holds_files(spark, path):
-        raise ModelError(f"no model file at {path}")
-    found = spark.read.format("binaryFile").load(path).select("content").take(2)
-    if len(found) != 1:
-        raise ModelError(f"expected a model file, found a folder at {path}")
-    return bytes(found[0]["content"])
 
 
 def _first_line(error: Exception) -> str:

@@ -12,6 +12,7 @@ from pyspark.sql import functions as F
 from lstm_fcn.beats import BEAT_SCHEMA
 from lstm_fcn.errors import DataError
 from lstm_fcn.labels import GROUP_OF_RECORD
+from lstm_fcn.records import cut_beats, read_record
 from lstm_fcn.spark.tables import holds_files
 from lstm_fcn.splits import CORRECTED_ANNOTATIONS, ORIGINAL_ANNOTATIONS, split_beats
 
@@ -47,7 +48,10 @@ def beats_of_records(spark: SparkSession, folder: str, test_records: tuple[str, 
     unknown = sorted(set(test_records) - set(names))
     if unknown:
         raise DataError(f"records to hold out that are not in {folder}: {', '.join(unknown[:_NAMED_AT_MOST])}")
-    # By range, not by hash: as many tasks as records, and never two records in one.
+    for record, stem in ORIGINAL_ANNOTATIONS.items():
+        if f"{stem}.atr" in names.get(record, []):
+            files = files.where(F.col("name") != f"{record}.atr")
+    # By range, not by hash, and of each record three files: as many tasks as records, never two in one.
     tasks = files.repartitionByRange(len(names), "record")
     return tasks.groupBy("record").applyInPandas(_cutter(test_records), BEAT_SCHEMA)
 
@@ -63,7 +67,7 @@ def _record_files(spark: SparkSession, folder: str) -> DataFrame:
     return files.select(record.alias("record"), name.alias("name"), "content")
 
 
-def _check_files(files: DataFrame, folder: str) -> list[str]:
+def _check_files(files: DataFrame, folder: str) -> dict[str, list[str]]:
     listed = files.groupBy("record").agg(F.collect_set("name").alias("names")).collect()
     names_of: dict[str, list[str]] = {row["record"]: row["names"] for row in listed}
     if not names_of:
@@ -78,13 +82,11 @@ def _check_files(files: DataFrame, folder: str) -> list[str]:
     if missing:
         more = f" and {len(missing) - _NAMED_AT_MOST} more" if len(missing) > _NAMED_AT_MOST else ""
         raise DataError(f"{folder} lacks files of its records: {', '.join(missing[:_NAMED_AT_MOST])}{more}")
-    return list(names_of)
+    return names_of
 
 
 def _cutter(test_records: tuple[str, ...]) -> Callable[[pd.DataFrame], pd.DataFrame]:
     def cut(files: pd.DataFrame) -> pd.DataFrame:
-        from lstm_fcn.records import cut_beats, read_record
-
         name = files["record"].iloc[0]
         with tempfile.TemporaryDirectory() as folder:
             for file, content in zip(files["name"], files["content"], strict=True):

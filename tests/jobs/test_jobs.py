@@ -8,6 +8,10 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from pyspark.sql import SparkSession
+
+from jobs import score
+from lstm_fcn.errors import DataError
 
 ROOT = Path(__file__).parents[2]
 SPARK_SUBMIT = Path(sys.executable).with_name("spark-submit")
@@ -73,11 +77,14 @@ def test_the_pictures_are_there(way: Path):
 
 
 def test_spark_submit_scores_the_same(way: Path, tmp_path: Path):
+    import pyspark
+
     done = run(
         *(SPARK_SUBMIT, "--master", "local[1]", ROOT / "jobs" / "score.py"),
         *("--beats", way / "beats", "--where", "split = 'test'"),
         *("--model", way / "m.safetensors", "--output", tmp_path / "scored"),
         PYSPARK_PYTHON=sys.executable,
+        SPARK_HOME=str(Path(pyspark.__file__).parent),  # which Spark's script does not find below a path with a space
     )
     assert done.returncode == 0, done.stderr
     assert (way / "printed.txt").read_text() in done.stdout  # which spark-submit mixes with the log
@@ -96,6 +103,55 @@ def test_spark_connect_scores_the_same(way: Path, tmp_path: Path):
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout == (way / "printed.txt").read_text()
+
+
+def test_a_condition_that_does_not_fit_exits_with_2_under_spark_connect_too(way: Path, tmp_path: Path):
+    import pyspark
+
+    if pyspark.__version__.startswith("3."):
+        pytest.skip("pyspark 3.5 does not ship the Spark Connect server")
+    done = job(
+        *("score", "--beats", way / "beats", "--where", "nothing = 1"),
+        *("--model", way / "m.safetensors", "--output", tmp_path / "scored"),
+        SPARK_REMOTE="local[1]",
+    )
+    assert done.returncode == 2
+    assert "error: --where 'nothing = 1' does not fit the table" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("label", "message"),
+    [
+        ("split", "expected column 'split' to be tinyint or smallint or int or bigint, found string"),
+        ("labels", "has no column 'labels'; found: record, sample, symbol, label"),
+    ],
+)
+def test_a_label_that_does_not_fit_exits_with_3_before_any_scoring(
+    spark: SparkSession, way: Path, tmp_path: Path, label: str, message: str
+):
+    arguments = ["--beats", way / "beats", "--model", way / "m.safetensors", "--output", tmp_path / "o"]
+    with pytest.raises(DataError, match=message):
+        score.main([*map(str, arguments), "--label", label])
+    assert not (tmp_path / "o").exists()
+
+
+def test_a_table_without_labels_is_scored_without_metrics(
+    spark: SparkSession, way: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    spark.read.parquet(str(way / "beats")).select("beat").limit(3).write.parquet(str(tmp_path / "beats"))
+    with caplog.at_level("WARNING"):
+        arguments = ["--beats", tmp_path / "beats", "--model", way / "m.safetensors", "--output", tmp_path / "o"]
+        score.main([str(argument) for argument in arguments])
+    assert "no column 'label'" in caplog.text
+    assert len(pd.read_parquet(tmp_path / "o" / "predictions")) == 3
+    assert not (tmp_path / "o" / "metrics").exists()
+
+
+def test_an_extra_that_is_missing_is_named(tmp_path: Path):
+    (tmp_path / "wfdb.py").write_text("raise ModuleNotFoundError(\"No module named 'wfdb'\", name='wfdb')")
+    done = job("simulate", "--output", tmp_path / "records", PYTHONPATH=str(tmp_path))
+    assert done.returncode == 1
+    assert done.stderr == "error: this needs wfdb, which is not installed: pip install 'lstm-fcn[records]'\n"
 
 
 def test_a_second_run_refuses_to_write_over_the_first(way: Path):

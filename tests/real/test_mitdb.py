@@ -9,12 +9,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
 
 from lstm_fcn.beats import Beats
 from lstm_fcn.labels import GROUP_OF_RECORD
 from lstm_fcn.spark.tables import write_table
 from lstm_fcn.spark.wfdb_records import beats_of_records
-from lstm_fcn.splits import ORIGINAL_ANNOTATIONS
 
 MITDB = Path(os.environ.get("MITDB") or "nowhere")
 KAGGLE = MITDB.parent / "kaggle"
@@ -46,6 +46,11 @@ def test_every_value_of_every_beat_is_the_published_one(table: pd.DataFrame):
     assert Beats(np.stack(table["beat"]), table["label"].to_numpy()).fingerprint() == FINGERPRINT
 
 
+def test_each_record_is_a_task_of_its_own(spark: SparkSession):
+    beats = beats_of_records(spark, str(MITDB)).select("record", F.spark_partition_id().alias("task"))
+    assert beats.distinct().groupBy("task").count().where("count > 1").count() == 0
+
+
 def test_groups_and_lengths(table: pd.DataFrame):
     assert table["record"].nunique() == 48
     assert (table["group"] == table["record"].map(GROUP_OF_RECORD)).all()
@@ -70,7 +75,6 @@ def test_the_corrected_annotations_of_102_change_three_rows(
     assert corrected["sample"][differs].tolist() == [589_680, 589_971, 590_262]
     assert "589680, 589971 and 590262" in caplog.text
     assert (corrected["split"] == original["split"]).all()
-    assert ORIGINAL_ANNOTATIONS.keys() == {"102"}
 
 
 @pytest.mark.skipif(not KAGGLE.is_dir(), reason="no published rows beside the folder that MITDB names")

@@ -39,6 +39,8 @@ def test_a_beat_of_zeros_has_no_length(spark: SparkSession, tmp_path: Path):
         (",".join(["0.5"] * 187 + ["5.0"]), "expected a label 0 to 4 in the last column, found 5.0"),
         (",".join(["0.5"] * 186 + ["x", "1"]), "a value is not a number"),
         (",".join(["0.5"] * 186 + ["", "1"]), "a value is not a number"),
+        (",".join(["0.5"] * 186 + ["NaN", "1"]), "a value is not a number"),
+        (",".join(["0.5"] * 186 + ["-inf", "1"]), "a value is not a number"),
         (",".join(str(i) for i in range(188)), "expected a label 0 to 4"),  # a header
     ],
 )
@@ -50,6 +52,12 @@ def test_a_bad_row_is_shown_with_what_was_expected(
         file.write(line + "\n\n")
     with pytest.raises(DataError, match=rf"beats\.csv: 1 bad rows, one of them: {message}.*it starts '{line[:20]}"):
         beats_of_csv(spark, str(path), None)
+
+
+def test_a_file_without_rows_is_refused(spark: SparkSession, tmp_path: Path):
+    (tmp_path / "b.csv").write_text("\n\n")
+    with pytest.raises(DataError, match=r"b\.csv has no rows"):
+        beats_of_csv(spark, str(tmp_path / "b.csv"), None)
 
 
 def test_no_file_is_refused(spark: SparkSession, tmp_path: Path):

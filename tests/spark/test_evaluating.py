@@ -18,9 +18,16 @@ def test_counts_are_by_true_and_predicted_class(spark: SparkSession):
 def test_rows_that_were_not_scored_are_counted_by_reason_and_stay_out(spark: SparkSession):
     rows = [(0, 0, None), (0, None, "short"), (1, None, "short"), (1, None, "NULL")]
     counts = count_predictions(spark.createDataFrame(rows, SCHEMA), "label", 2)
-    assert counts.rows == 4
+    assert (counts.rows, counts.failed) == (4, 3)
     assert counts.errors == {"short": 2, "NULL": 1}
     assert counts.confusion.tolist() == [[1, 0], [0, 0]]
+
+
+def test_failed_rows_are_all_counted_however_many_reasons_there_are(spark: SparkSession):
+    rows = [(0, None, f"reason {i}") for i in range(50)]
+    counts = count_predictions(spark.createDataFrame(rows, SCHEMA), "label", 2)
+    assert counts.failed == 50
+    assert len(counts.errors) == 20
 
 
 def test_labels_that_the_model_does_not_know_are_counted_and_stay_out(spark: SparkSession):

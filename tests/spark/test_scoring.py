@@ -3,7 +3,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 import torch
 from pyspark.sql import DataFrame, SparkSession
@@ -18,7 +17,7 @@ ARROW_BATCH = "spark.sql.execution.arrow.maxRecordsPerBatch"
 
 
 def table(spark: SparkSession, beats: Beats) -> DataFrame:
-    rows = pd.DataFrame({"id": range(len(beats)), "label": beats.labels, "beat": list(beats.series)})
+    rows = list(zip(range(len(beats)), beats.labels.tolist(), beats.series.tolist(), strict=True))
     return spark.createDataFrame(rows, "id long, label int, beat array<float>").repartition(3)
 
 
@@ -115,6 +114,7 @@ def test_the_series_may_have_another_name(spark: SparkSession, model: Model, bea
             "expected column 'beat' to be array<float> or array<double>, found string",
         ),
         (lambda rows: rows.withColumn("Error", F.lit("x")), "already has the columns Error"),
+        (lambda rows: rows.withColumn("_score", F.lit("x")), "already has the columns _score"),
     ],
 )
 def test_a_table_that_does_not_fit_is_refused(spark: SparkSession, model: Model, beats: Beats, change, message: str):

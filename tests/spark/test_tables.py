@@ -3,11 +3,10 @@ from pathlib import Path
 import pytest
 from pyspark.sql import SparkSession
 
-from lstm_fcn.errors import DataError, ModelError, SettingsError
+from lstm_fcn.errors import DataError, SettingsError
 from lstm_fcn.spark.tables import (
     filter_rows,
     holds_files,
-    read_file,
     read_table,
     refuse_existing,
     write_table,
@@ -53,17 +52,14 @@ def test_a_condition_that_does_not_fit_is_a_settings_error(spark: SparkSession, 
         filter_rows(spark.range(3), condition)
 
 
-def test_a_file_is_read_by_path_or_uri(spark: SparkSession, tmp_path: Path):
-    file = tmp_path / "m.safetensors"
-    file.write_bytes(b"abc")
-    assert read_file(spark, str(file)) == b"abc"
-    assert read_file(spark, file.as_uri()) == b"abc"
+@pytest.mark.parametrize("path", ["out/run[1]", "out/*", "out/{a,b}", "out/a?"])
+def test_an_output_path_that_spark_takes_for_a_pattern_is_refused(spark: SparkSession, path: str):
+    with pytest.raises(SettingsError, match="expected an output path without any of"):
+        write_table(spark.range(1), path)
 
 
-def test_no_file_and_a_folder_are_no_model(spark: SparkSession, tmp_path: Path):
-    with pytest.raises(ModelError, match="no model file at"):
-        read_file(spark, str(tmp_path / "none"))
-    for name in ("a", "b"):
-        (tmp_path / name).write_text(name)
-    with pytest.raises(ModelError, match="expected a model file, found a folder"):
-        read_file(spark, str(tmp_path))
+def test_writing_refuses_an_existing_table_by_itself(spark: SparkSession, tmp_path: Path):
+    write_table(spark.range(3), str(tmp_path / "t"))
+    with pytest.raises(DataError, match="is there already"):
+        write_table(spark.range(3), str(tmp_path / "t"))
+    assert read_table(spark, str(tmp_path / "t")).count() == 3

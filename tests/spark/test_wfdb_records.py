@@ -96,6 +96,8 @@ def test_record_102_uses_its_original_annotations(spark: SparkSession, copy: Pat
     assert [row["sample"] for row in table.select("sample").collect()] == original
     assert not caplog.records
     assert table.first()["group"] == "paced"
+    tasks = beats_of_records(spark, str(copy)).select("record", F.spark_partition_id()).distinct().toPandas()
+    assert tasks.iloc[:, 1].nunique() == len(tasks) == 3  # its fourth file does not upset the cut
 
     (copy / "102-0.atr").unlink()
     with caplog.at_level(logging.WARNING):
