@@ -16,14 +16,14 @@ _STYLE = {"font.size": 9, "axes.spines.top": False, "axes.spines.right": False, 
 
 
 def plot_beats(beats: Beats, classes: Sequence[str], sampling_frequency: float, folder: Path) -> Path:
-    """Draw the first beats of each class over each other, with the class's count. Time in ms."""
+    """Draw some beats of each class over each other, evenly spread over the table. Time in ms."""
     with mpl.rc_context(_STYLE):
         figure = Figure(figsize=(11, 2.6), layout="constrained")
         axes = figure.subplots(1, len(classes), sharey=True, squeeze=False)[0]
         time = np.arange(beats.series.shape[1]) / sampling_frequency * 1000
         for label, (name, ax) in enumerate(zip(classes, axes, strict=True)):
             of_class = beats.series[beats.labels == label]
-            for beat in of_class[:_EXAMPLES]:
+            for beat in of_class[:: max(1, len(of_class) // _EXAMPLES)][:_EXAMPLES]:
                 length = np.flatnonzero(beat)[-1] + 1 if beat.any() else 0
                 ax.plot(time[:length], beat[:length], color="tab:blue", alpha=0.35, linewidth=0.9)
             ax.set_title(f"{name}: {CLASS_NAMES.get(name, name)}\n{len(of_class):,} beats", fontsize=9)
