@@ -19,7 +19,7 @@ def plot_beats(beats: Beats, classes: Sequence[str], sampling_frequency: float, 
     """Draw some beats of each class over each other, evenly spread over the table. Time in ms."""
     with mpl.rc_context(_STYLE):
         figure = Figure(figsize=(11, 2.6), layout="constrained")
-        axes = figure.subplots(1, len(classes), sharey=True, squeeze=False)[0]
+        axes = figure.subplots(1, len(classes), sharex=True, sharey=True, squeeze=False)[0]
         time = np.arange(beats.series.shape[1]) / sampling_frequency * 1000
         for label, (name, ax) in enumerate(zip(classes, axes, strict=True)):
             of_class = beats.series[beats.labels == label]
