@@ -58,7 +58,7 @@ def read_table(spark: SparkSession, path: str) -> DataFrame:
         raise DataError(f"no table at {path}")
     try:
         table = spark.read.parquet(path)
-        table.schema  # noqa: B018 - Spark Connect does not look at the files before
+        table.limit(0).collect()  # Spark Connect does not look at the files before
         return table
     except (PySparkException, Py4JJavaError) as error:
         raise DataError(f"no Parquet table at {path}: {_first_line(error)}") from error
@@ -76,7 +76,7 @@ def filter_rows(table: DataFrame, condition: str | None) -> DataFrame:
         return table
     try:
         kept = table.where(condition)
-        kept.schema  # noqa: B018 - Spark Connect does not look at the condition before
+        kept.limit(0).collect()  # Spark Connect does not look at the condition before
         return kept
     except AnalysisException as error:  # a ParseException is one too
         raise SettingsError(f"--where {condition!r} does not fit the table: {_first_line(error)}") from error
@@ -137,4 +137,4 @@ def write_table(table: DataFrame, path: str) -> None:
 
 
 def _first_line(error: Exception) -> str:
-    return str(error).splitlines()[0]
+    return str(error).strip().splitlines()[0]

@@ -46,9 +46,9 @@ def test_a_condition_keeps_its_rows(spark: SparkSession):
     assert filter_rows(spark.range(10), None).count() == 10
 
 
-@pytest.mark.parametrize("condition", ["nothing = 1", "id ==== 1", "id"])
+@pytest.mark.parametrize("condition", ["nothing = 1", "id ====", "id"])
 def test_a_condition_that_does_not_fit_is_a_settings_error(spark: SparkSession, condition: str):
-    with pytest.raises(SettingsError, match="--where .* does not fit the table"):
+    with pytest.raises(SettingsError, match=r"--where .* does not fit the table: \[[A-Z_.]+\]"):
         filter_rows(spark.range(3), condition)
 
 
