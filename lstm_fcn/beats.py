@@ -1,7 +1,9 @@
 """The beat table: its columns, reading it for training, and telling which beats can be scored."""
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -33,17 +35,25 @@ class Beats:
     ----------
     series : (n, length) float32 array
     labels : (n,) int64 array
+        Positions among the classes; where a series can have several, an (n, C) array of 0 and 1.
+    records : (n,) object array, optional
+        The record that each beat is from, where it is known.
     """
 
     series: NDArray[np.float32]
     labels: NDArray[np.int64]
+    records: NDArray[np.object_] | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def take(self, rows: NDArray[np.int64]) -> "Beats":
         """Give the beats at these positions."""
-        return Beats(self.series[rows], self.labels[rows])
+        return Beats(self.series[rows], self.labels[rows], None if self.records is None else self.records[rows])
+
+    def class_counts(self, classes: int) -> NDArray[np.int64]:
+        """Count the beats of each class."""
+        return np.bincount(self.labels, minlength=classes) if self.labels.ndim == 1 else self.labels.sum(axis=0)
 
     def fingerprint(self) -> str:
         """SHA-256 over the values and the labels, in their order."""
@@ -51,34 +61,42 @@ class Beats:
         return hashlib.sha256(content).hexdigest()
 
 
-def read_beats(path: str, split: str) -> Beats:
-    """Read one side of a beat table into memory, ordered by record and sample.
+class UnlabelledBeats(NamedTuple):
+    """Series (n, length) and, where they are known, the records (n,) they are from."""
+
+    series: NDArray[np.float32]
+    records: NDArray[np.object_] | None
+
+
+def read_beats(path: str, column: str | None = None, value: str = "") -> Beats:
+    """Read the beats of a beat table, all or those that a column selects, ordered by record and sample.
 
     Parameters
     ----------
     path : str
         Parquet file or folder, local or a URI that pyarrow knows.
-    split : str
-        'train' or 'test'.
+    column, value : str, optional
+        The rows to read, e.g. those with split = 'train' or group = 'DS1'.
 
     Raises
     ------
     DataError
-        If there is no such table, a column is missing or of another type, no row is on that side, or a row
+        If there is no such table, a column is missing or of another type, no row is selected, or a row
         cannot be trained on (no label, NULL or NaN values, a length of its own).
     """
-    try:
-        dataset = pads.dataset(path, format="parquet")
-    except (OSError, pa.ArrowInvalid) as error:
-        raise DataError(f"no beat table at {path}: {error}") from error
-    _check_columns(dataset.schema, path)
+    selecting = {} if column is None else {column: pa.types.is_string}
+    dataset = _open(path, {"beat": _is_float_list, "label": pa.types.is_integer} | selecting)
     order = [name for name in ("record", "sample") if name in dataset.schema.names]
-    table = dataset.to_table(columns=["beat", "label", *order], filter=pc.field("split") == split)
+    condition = None if column is None else pc.field(column) == value
+    table = dataset.to_table(columns=["beat", "label", *order], filter=condition)
+    if not len(table) and column is None:
+        raise DataError(f"{path} has no rows")
     if not len(table):
-        raise DataError(
-            f"{path} has no row with split = '{split}'. Only MIT-BIH records have a published split: prepare "
-            "others with --test-records, which holds out whole records, and a CSV file with --csv-split"
+        hint = (
+            ". Only MIT-BIH records have a published split: prepare others with --test-records, which holds out "
+            "whole records, and a CSV file with --csv-split"
         )
+        raise DataError(f"{path} has no row with {column} = '{value}'" + (hint if column == "split" else ""))
     rows = table.to_pandas()
     if order:
         # The fingerprint must not depend on how the table was cut into files.
@@ -86,14 +104,32 @@ def read_beats(path: str, split: str) -> Beats:
     return _to_beats(rows, path)
 
 
-def _check_columns(schema: pa.Schema, path: str) -> None:
-    expected = {"beat": _is_float_list, "label": pa.types.is_integer, "split": pa.types.is_string}
+def read_other_beats(path: str, column: str, value: str) -> UnlabelledBeats:
+    """Read what else a beat table holds: the beats with another value in the column.
+
+    Rows with NULL in the column are on no side; series that cannot be scored are left out.
+    """
+    dataset = _open(path, {"beat": _is_float_list, column: pa.types.is_string})
+    has_records = "record" in dataset.schema.names
+    columns = ["beat", "record"] if has_records else ["beat"]
+    rows = dataset.to_table(columns=columns, filter=pc.field(column) != value).to_pandas()
+    series, errors = stack_series(rows["beat"])
+    return UnlabelledBeats(series, rows["record"].to_numpy(dtype=object)[errors == ""] if has_records else None)
+
+
+def _open(path: str, expected: dict[str, Callable[[pa.DataType], bool]]) -> pads.Dataset:
+    try:
+        dataset = pads.dataset(path, format="parquet")
+    except (OSError, pa.ArrowInvalid) as error:
+        raise DataError(f"no beat table at {path}: {error}") from error
+    schema = dataset.schema
     for name, fits in expected.items():
         if name not in schema.names:
             raise DataError(f"{path} has no column '{name}'; found: {', '.join(schema.names)}")
         if not fits(schema.field(name).type):
-            kind = {"beat": "a list of float or double", "label": "an integer", "split": "a string"}[name]
+            kind = {"beat": "a list of float or double", "label": "an integer"}.get(name, "a string")
             raise DataError(f"{path}: expected column '{name}' to be {kind}, found {schema.field(name).type}")
+    return dataset
 
 
 def _is_float_list(kind: pa.DataType) -> bool:
@@ -110,7 +146,8 @@ def _to_beats(rows: pd.DataFrame, path: str) -> Beats:
     if len(unknown):
         found = ", ".join("NULL" if pd.isna(label) else str(label) for label in unknown[:5])
         raise DataError(f"{path}: expected labels 0 to {len(CLASSES) - 1}, found {found}")
-    return Beats(series, rows["label"].to_numpy(dtype=np.int64))
+    records = rows["record"].to_numpy(dtype=object) if "record" in rows and rows["record"].notna().all() else None
+    return Beats(series, rows["label"].to_numpy(dtype=np.int64), records)
 
 
 def stack_series(column: pd.Series, length: int = BEAT_LENGTH) -> tuple[NDArray[np.float32], NDArray[np.object_]]:

@@ -1,8 +1,10 @@
 """What the jobs share at the edge of the program: logging, and errors to exit codes."""
 
 import logging
+import signal
 import sys
 from collections.abc import Callable, Sequence
+from types import FrameType
 
 from lstm_fcn.errors import LstmFcnError
 
@@ -11,7 +13,7 @@ _EXTRA_OF_MODULE = {
     "sklearn": "train",
     "imblearn": "train",
     "tqdm": "train",
-    "matplotlib": "plots",
+    "matplotlib": "plots",  # which "train" holds too
 }
 
 
@@ -34,3 +36,22 @@ def run_job(main: Callable[[Sequence[str]], None]) -> None:
             raise
         sys.stderr.write(f"error: this needs {error.name}, which is not installed: pip install 'lstm-fcn[{extra}]'\n")
         sys.exit(1)
+
+
+def stop_on_signals() -> Callable[[], bool]:
+    """Let SIGTERM and Ctrl-C ask for a stop instead of ending the process; a second one ends it.
+
+    Returns
+    -------
+    callable
+        Whether a stop was asked for.
+    """
+    asked = []
+
+    def ask(number: int, _: FrameType | None) -> None:
+        asked.append(number)
+        signal.signal(number, signal.SIG_DFL)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, ask)
+    return lambda: bool(asked)

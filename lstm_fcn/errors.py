@@ -23,3 +23,15 @@ class ModelError(LstmFcnError):
     """A model file is missing, damaged, not trusted or does not fit the data."""
 
     exit_code = 4
+
+
+class StorageError(LstmFcnError):
+    """A file cannot be written: the disk is full, or it may not be written there."""
+
+    exit_code = 5
+
+
+class StoppedError(LstmFcnError):
+    """The job was asked to stop and has saved how far it is; the same command goes on from there."""
+
+    exit_code = 143

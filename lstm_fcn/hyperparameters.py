@@ -1,11 +1,20 @@
 """The hyperparameters by their published names, with their bounds: one definition for settings and files."""
 
+from typing import Literal
+
 from pydantic import BaseModel, Field
+
+Task = Literal["binary", "multiclass", "multilabel"]
+Device = Literal["auto", "cpu", "cuda"]
+Precision = Literal["auto", "float32", "bfloat16"]
 
 
 class Architecture(BaseModel, frozen=True, extra="forbid"):
-    """What decides the network's shapes besides the data."""
+    """What decides the network besides the data."""
 
+    task: Task = Field(
+        "multiclass", description="binary: two classes; multiclass: one class a series; multilabel: any number of them"
+    )
     num_layers: int = Field(1, ge=1, le=8, description="layers of the LSTM")
     hidden_size: int = Field(128, ge=1, le=2048, description="hidden units of the LSTM")
     dropout: float = Field(0.8, ge=0, lt=1, description="share of the LSTM's outputs dropped in training")
@@ -20,10 +29,32 @@ class Architecture(BaseModel, frozen=True, extra="forbid"):
 class Optimization(BaseModel, frozen=True, extra="forbid"):
     """How the network is fitted."""
 
-    lr: float = Field(0.001, gt=0, le=1, description="learning rate of Adam")
-    batch_size: int = Field(256, ge=2, le=65536, description="beats a training step")
+    lr: float = Field(0.001, gt=0, le=1, description="learning rate of Adam; with one-cycle, its peak")
+    batch_size: int = Field(256, ge=1, le=65536, description="beats a training step")
     epochs: int = Field(100, ge=1, le=100_000, description="passes over the training beats")
-    seed: int = Field(0, ge=0, lt=2**32, description="of the undersampling, the weights, the order of the beats")
+    seed: int = Field(0, ge=0, lt=2**32, description="of the weights, the order of the beats and every draw")
+    schedule: Literal["constant", "one-cycle"] = Field(
+        "constant", description="learning rate over the steps; one-cycle: up in the first quarter, then down to zero"
+    )
+    weight_decay: float = Field(0.0, ge=0, le=10, description="of AdamW, on the weights without the biases")
+    averaging: float = Field(
+        0.0, ge=0, lt=1, description="decay of a running average of the weights, which is kept instead; 0: none"
+    )
+    sampling: Literal["none", "under"] = Field(
+        "none", description="under: draw from each class as many beats as the rarest has"
+    )
+    class_weights: Literal["none", "fourth-root", "sqrt", "balanced"] = Field(
+        "none", description="of the loss: by that root of 1 / (beats of the class)"
+    )
+    validation_share: float = Field(
+        0.0, ge=0, le=0.5, description="share of the training beats held out to choose the best epoch by macro-F1"
+    )
+    validation_by: Literal["beat", "record"] = Field(
+        "beat", description="hold out beats of every class, or whole records"
+    )
+    early_stopping: int = Field(
+        0, ge=0, le=100_000, description="epochs without a better validation macro-F1 before stopping; 0: never"
+    )
 
 
 class NetworkConfig(Architecture, frozen=True, extra="forbid"):

@@ -4,9 +4,10 @@ The weights are safetensors; everything else is one JSON text among the file's m
 run code, and no size in it is trusted: the shapes follow from the hyperparameters, which are bounded.
 """
 
+import difflib
 import hashlib
 import json
-import os
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -20,10 +21,12 @@ from safetensors import SafetensorError
 from lstm_fcn.errors import ModelError
 from lstm_fcn.hyperparameters import NetworkConfig, Optimization
 from lstm_fcn.network import LSTMFCN
+from lstm_fcn.storage import write_atomically
 
 METADATA_KEY = "lstm_fcn"
 MAX_FILE_BYTES = 256 * 2**20
 MAX_HEADER_BYTES = 2**20
+_PRETRAINED = Path(__file__).parent / "pretrained"
 _LENGTH_BYTES = 8
 _PICKLE_STARTS = (b"\x80", b"PK\x03\x04")
 _SAFETENSORS_TYPES: dict[torch.dtype, str] = {torch.float32: "F32", torch.int64: "I64"}
@@ -44,10 +47,10 @@ class TrainingData(_Part):
     """The beats that the model has seen."""
 
     source: str
-    split: str
-    sampling: Literal["under"]
-    class_counts: list[int]
+    rows: str = Field(description="which rows of it")
+    class_counts: list[int] = Field(description="of the beats that were fitted, after sampling and holding out")
     fingerprint: str = Field(pattern="^[0-9a-f]{64}$")
+    parent: str | None = Field(None, description="the model that the training began with")
 
 
 class Header(_Part):
@@ -60,16 +63,17 @@ class Header(_Part):
     scaling: Scaling
     classes: list[str]
     class_names: list[str]
-    sampling_frequency: float = Field(gt=0, description="of the series, Hz")
+    labels: list[bool | int | float | str] = Field(description="what stands for each class in a label column")
+    sampling_frequency: float | None = Field(gt=0, description="of the series, Hz, where it is known")
     training_data: TrainingData
     metrics: dict[str, float]
     versions: dict[str, str]
 
     @model_validator(mode="after")
     def _one_name_a_class(self) -> "Header":
-        if not len(self.classes) == len(self.class_names) == self.network.classes:
-            raise ValueError(f"expected {self.network.classes} classes and as many names")
-        if len(set(self.classes)) != len(self.classes):
+        if not len(self.classes) == len(self.class_names) == len(self.labels) == self.network.classes:
+            raise ValueError(f"expected {self.network.classes} classes, as many names and as many labels")
+        if len(set(self.classes)) != len(self.classes) or len(set(self.labels)) != len(self.labels):
             raise ValueError("the classes are not distinct")
         return self
 
@@ -106,18 +110,46 @@ class Model:
 
 
 def write_model(path: Path, network: LSTMFCN, header: Header) -> None:
-    """Write a model file; one that is there is replaced whole or not at all."""
-    content = safetensors.torch.save(network.state_dict(), {METADATA_KEY: header.model_dump_json()})
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with draft.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
+    """Write a model file; one that is there is replaced whole or not at all.
+
+    Raises
+    ------
+    StorageError
+        If the disk is full or the file cannot be written there.
+    """
+    write_atomically(path, serialize(network, header))
+
+
+def serialize(network: LSTMFCN, header: Header) -> bytes:
+    """Give the bytes of a model file."""
+    tensors = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
+    return safetensors.torch.save(tensors, {METADATA_KEY: header.model_dump_json()})
+
+
+def pretrained() -> dict[str, Path]:
+    """Name the models that ship with the package."""
+    return {path.stem: path for path in sorted(_PRETRAINED.glob("*.safetensors"))}
+
+
+def find_model(name: str) -> Model:
+    """Read a pretrained model by its name, or a model file by its path.
+
+    Raises
+    ------
+    ModelError
+        If it is neither, or as `parse_model` does.
+    """
+    known = pretrained()
+    if name in known:
+        return read_model(known[name])
+    if Path(name).is_file():
+        return read_model(Path(name))
+    raise ModelError(f"no model file at {name}, and no pretrained model of that name; {_nearest(name, known)}")
+
+
+def _nearest(name: str, known: Collection[str]) -> str:
+    near = difflib.get_close_matches(name, known, n=1)
+    return f"did you mean '{near[0]}'?" if near else f"pretrained are: {', '.join(known)}"
 
 
 def read_model(path: Path) -> Model:

@@ -15,18 +15,22 @@ BATCHNORM_MOMENTUM = 0.01
 
 
 class ConvBlock(nn.Module):
-    """Convolution with 'same' padding, BatchNorm, ReLU: (B, channels, L) to (B, filters, L)."""
+    """Convolution with 'same' padding, BatchNorm, ReLU: (B, channels, 1, L) to (B, filters, 1, L).
+
+    The series is a picture of one row, because two dimensions can lie channels-last in memory, the layout
+    in which the convolutions need no reordering.
+    """
 
     def __init__(self, channels: int, filters: int, kernel_size: int) -> None:
         super().__init__()
         # An even kernel gets its odd zero at the end, as the reference's 'same' does: 3 and 4 for 8 taps.
         self.padding = ((kernel_size - 1) // 2, kernel_size // 2)
-        self.conv = nn.Conv1d(channels, filters, kernel_size)
-        self.norm = nn.BatchNorm1d(filters, eps=BATCHNORM_EPS, momentum=BATCHNORM_MOMENTUM)
+        self.conv = nn.Conv2d(channels, filters, (1, kernel_size))
+        self.norm = nn.BatchNorm2d(filters, eps=BATCHNORM_EPS, momentum=BATCHNORM_MOMENTUM)
         nn.init.kaiming_uniform_(self.conv.weight, nonlinearity="relu")
 
     def forward(self, x: Tensor) -> Tensor:
-        """Filter (B, channels, L) to (B, filters, L)."""
+        """Filter (B, channels, 1, L) to (B, filters, 1, L)."""
         filtered: Tensor = self.norm(self.conv(nn.functional.pad(x, self.padding)))
         return filtered.relu()
 
@@ -57,14 +61,16 @@ class LSTMFCN(nn.Module):
 
     def logits(self, series: Tensor) -> Tensor:
         """Score series (B, L) without the softmax, for a loss: (B, C)."""
-        x = ((series - self.mean) / self.std).unsqueeze(1)  # (B, 1, L)
-        steps, _ = self.lstm(x)  # (B, 1, hidden): one step of L features
+        scaled = (series - self.mean) / self.std  # (B, L)
+        steps, _ = self.lstm(scaled.unsqueeze(1))  # (B, 1, hidden): one step of L features
         recurrent = self.dropout(steps[:, -1])  # (B, hidden)
-        maps = self.block_3(self.block_2(self.block_1(x)))  # (B, filters_3, L)
-        pooled = maps.mean(dim=2)  # (B, filters_3)
+        row = scaled[:, None, None, :].contiguous(memory_format=torch.channels_last)  # (B, 1, 1, L)
+        maps = self.block_3(self.block_2(self.block_1(row)))  # (B, filters_3, 1, L)
+        pooled = maps.mean(dim=(2, 3))  # (B, filters_3)
         logits: Tensor = self.head(torch.cat([recurrent, pooled], dim=1))  # (B, C)
         return logits
 
     def forward(self, series: Tensor) -> Tensor:
-        """Give the classes' probabilities (B, C) of series (B, L)."""
-        return self.logits(series).softmax(dim=1)
+        """Give the classes' probabilities (B, C) of series (B, L); they sum to 1 but for several labels a series."""
+        logits = self.logits(series)
+        return logits.sigmoid() if self.config.task == "multilabel" else logits.softmax(dim=1)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import matplotlib as mpl
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
@@ -32,15 +33,49 @@ def plot_beats(beats: Beats, classes: Sequence[str], sampling_frequency: float, 
         return _save(figure, folder / "beats.png")
 
 
-def plot_history(loss: Sequence[float], accuracy: Sequence[float], folder: Path) -> Path:
-    """Draw loss and accuracy on the training beats, one value an epoch."""
+def plot_class_counts(counts: NDArray[np.int64], classes: Sequence[str], folder: Path) -> Path:
+    """Draw how many beats each class has, on a logarithmic scale: the rare ones matter."""
     with mpl.rc_context(_STYLE):
-        figure = Figure(figsize=(8, 3), layout="constrained")
-        for ax, name, values in zip(figure.subplots(1, 2), ("loss", "accuracy"), (loss, accuracy), strict=True):
-            ax.plot(np.arange(1, len(values) + 1), values, marker="." if len(values) < 30 else None)
+        figure = Figure(figsize=(5.4, 3), layout="constrained")
+        ax = figure.subplots()
+        bars = ax.bar(list(classes), counts, color="tab:blue")
+        ax.bar_label(bars, [f"{count:,}" for count in counts], fontsize=8)
+        ax.set_yscale("log")
+        ax.set_ylim(bottom=0.5)
+        ax.set_ylabel("beats")
+        ax.set_title("beats trained on", fontsize=9)
+        return _save(figure, folder / "classes.png")
+
+
+def plot_history(epochs: Sequence[dict[str, float | None]], folder: Path) -> Path:
+    """Draw loss, accuracy and macro-F1 over the epochs, on the training beats and those held out."""
+    panels: dict[str, tuple[str, ...]] = {
+        "loss": ("train_loss", "valid_loss"),
+        "accuracy": ("train_accuracy", "valid_accuracy"),
+    }
+    if epochs[0]["valid_macro_f1"] is not None:
+        panels["macro-F1"] = ("valid_macro_f1",)
+    with mpl.rc_context(_STYLE):
+        figure = Figure(figsize=(4 * len(panels), 3), layout="constrained")
+        for ax, (title, names) in zip(figure.subplots(1, len(panels)), panels.items(), strict=True):
+            for name in names:
+                if epochs[0][name] is not None:
+                    _draw_curve(ax, [epoch[name] for epoch in epochs], name)
             ax.set_xlabel("epoch")
-            ax.set_title(f"training {name}", fontsize=9)
+            ax.set_title(title, fontsize=9)
+            ax.legend(frameon=False)
         return _save(figure, folder / "training.png")
+
+
+def _draw_curve(ax: Axes, values: Sequence[float | None], name: str) -> None:
+    training = name.startswith("train")
+    ax.plot(
+        np.arange(1, len(values) + 1),
+        np.array(values, dtype=float),
+        label="training" if training else "held out",
+        color="tab:blue" if training else "tab:orange",
+        marker="." if len(values) < 30 else None,
+    )
 
 
 def plot_confusion(confusion: NDArray[np.int64], classes: Sequence[str], folder: Path) -> Path:

@@ -13,7 +13,7 @@ from pydantic import BeforeValidator, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from lstm_fcn.errors import SettingsError
-from lstm_fcn.hyperparameters import Architecture, NetworkConfig, Optimization
+from lstm_fcn.hyperparameters import Architecture, Device, NetworkConfig, Optimization, Precision
 
 
 def _split_names(value: Any) -> Any:
@@ -89,14 +89,48 @@ class SimulateSettings(JobSettings):
 
 
 class TrainSettings(JobSettings, Architecture, Optimization):
-    """Train an LSTM-FCN on the beats with split = 'train', undersampled to the rarest class."""
+    """Train an LSTM-FCN. The same command goes on where an interrupted one stopped."""
 
     model_config = SettingsConfigDict(env_prefix="LSTM_FCN_TRAIN_")
 
-    beats: str = Field(description="beat table to train on (Parquet)")
+    beats: str = Field(
+        description="beat table (Parquet), or a .csv file: values and the label last without a header, "
+        "or y* columns (one-hot) and x* columns with one"
+    )
+    rows: str = Field(
+        "split=train", pattern="^[^=]+=[^=]+$", description="rows of the table to train on, COLUMN=VALUE; not for .csv"
+    )
+    validation: str | None = Field(
+        None, description="beats that choose the best epoch, in the form of --beats, instead of --validation-share"
+    )
     model: Path = Field(description="model file to write (safetensors)")
+    init_from: str | None = Field(
+        None, description="model to begin with; of the hyperparameters only lr, batch-size and epochs are then yours"
+    )
+    run: Path | None = Field(
+        None, description="local folder for history, pictures and the checkpoint; without it MODEL with the ending .run"
+    )
+    checkpoint_seconds: float = Field(60, ge=0, description="how often to save an unfinished training")
+    device: Device = Field("auto", description="auto: CUDA where torch finds a device")
+    precision: Precision = Field("auto", description="of the products; auto: bfloat16 where the hardware has it")
     threads: int = Field(0, ge=0, description="processor threads to use; 0: as many as there are cores")
-    pictures: Path | None = Field(None, description="local folder for pictures of the data and the training")
+
+    @model_validator(mode="after")
+    def _own_hyperparameters(self) -> "TrainSettings":
+        fixed = (set(Architecture.model_fields) | set(Optimization.model_fields)) - {"lr", "batch_size", "epochs"}
+        given = sorted(fixed & self.model_fields_set)
+        if self.init_from is not None and given:
+            raise ValueError(
+                f"--init-from takes all but lr, batch_size and epochs from the model; remove {', '.join(given)}"
+            )
+        if self.validation is not None and self.validation_share:
+            raise ValueError("expected --validation or --validation-share, found both")
+        return self
+
+    @property
+    def run_folder(self) -> Path:
+        """Where history, pictures and the checkpoint go."""
+        return self.run or self.model.with_suffix(".run")
 
     def network(self, length: int, classes: int) -> NetworkConfig:
         """Give the network's configuration for series of this length and so many classes."""

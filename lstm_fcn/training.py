@@ -1,158 +1,225 @@
-"""Fit the network on one machine: undersample, train, recompute the BatchNorm statistics."""
+"""Fit the network on one machine: epochs, averaged weights, the best epoch by validation, checkpoints."""
 
-import platform
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+import copy
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
-from imblearn.under_sampling import RandomUnderSampler
-from torch import Tensor, nn
-from torch.optim.swa_utils import update_bn
+from torch import Tensor
 from tqdm import tqdm
 
-import lstm_fcn
-from lstm_fcn.beats import SERIES_FREQUENCY, Beats
-from lstm_fcn.errors import DataError
-from lstm_fcn.hyperparameters import NetworkConfig, Optimization
-from lstm_fcn.labels import CLASS_NAMES, CLASSES
-from lstm_fcn.modelfile import Header, Scaling, TrainingData
+from lstm_fcn.beats import Beats
+from lstm_fcn.checkpoint import Checkpoint
+from lstm_fcn.errors import StoppedError
+from lstm_fcn.hyperparameters import Device, NetworkConfig, Optimization, Precision
 from lstm_fcn.network import LSTMFCN
+from lstm_fcn.processor import choose_device, choose_precision
+from lstm_fcn.sampling import class_weights
+from lstm_fcn.training_state import Epoch, Progress, TrainingState
+from lstm_fcn.validation import batches, decide, loss_of, recompute_batchnorm, validate
 
-_EVALUATION_BATCH = 64
-
-
-@dataclass
-class History:
-    """Loss and accuracy on the training batches, one value an epoch."""
-
-    loss: list[float] = field(default_factory=list)
-    accuracy: list[float] = field(default_factory=list)
+_WARM_UP = 0.25
 
 
-def undersample(beats: Beats, seed: int) -> Beats:
-    """Draw from every class as many beats as the rarest has, without replacement.
+@dataclass(frozen=True)
+class Run:
+    """What goes on around a training.
 
-    Raises
-    ------
-    DataError
-        If a class has no beat at all.
+    Attributes
+    ----------
+    device, precision : str
+    checkpoint : Checkpoint, optional
+        Where it is saved now and then, and goes on from.
+    on_epoch : callable
+        Called after each epoch with all epochs so far.
+    stop : callable
+        Asked after each step; once it is true, the training saves itself and raises `StoppedError`.
     """
-    absent = [name for label, name in enumerate(CLASSES) if label not in beats.labels]
-    if absent:
-        raise DataError(f"expected training beats of every class, found none of {', '.join(absent)}")
-    rows = np.arange(len(beats)).reshape(-1, 1)
-    kept, _ = RandomUnderSampler(random_state=seed).fit_resample(rows, beats.labels)
-    return beats.take(np.sort(kept[:, 0]))
+
+    device: Device = "auto"
+    precision: Precision = "auto"
+    checkpoint: Checkpoint | None = None
+    on_epoch: Callable[[list[Epoch]], None] = lambda _: None
+    stop: Callable[[], bool] = lambda: False
 
 
-def train(beats: Beats, config: NetworkConfig, optimization: Optimization) -> tuple[LSTMFCN, History]:
-    """Train by Adam on the cross entropy.
+def train(
+    beats: Beats,
+    config: NetworkConfig,
+    optimization: Optimization,
+    *,
+    validation: Beats | None = None,
+    initial: LSTMFCN | None = None,
+    run: Run | None = None,
+) -> tuple[LSTMFCN, list[Epoch]]:
+    """Train by AdamW on the cross entropy.
 
     Parameters
     ----------
     beats : Beats
-        With labels 0 to `config.classes` - 1.
+        Those to fit; `optimization`'s sampling and held-out share are the caller's to apply.
     config : NetworkConfig
     optimization : Optimization
+    validation : Beats, optional
+        By whose macro-F1 the best epoch is chosen; without them it is the last.
+    initial : LSTMFCN, optional
+        Weights and scaling to begin with, instead of random ones and the scaling of `beats`.
+    run : Run, optional
 
     Returns
     -------
     network : LSTMFCN
-        In evaluation mode, its BatchNorm statistics taken over all of `beats`.
-    history : History
+        In evaluation mode, its BatchNorm statistics taken under its final weights.
+    epochs : list of Epoch
+
+    Raises
+    ------
+    StoppedError
+        If `run.stop` asks for it.
     """
-    torch.manual_seed(optimization.seed)
-    network = LSTMFCN(config, float(beats.series.mean()), float(beats.series.std()))
-    optimizer = torch.optim.Adam(network.parameters(), optimization.lr)
-    series, labels = torch.from_numpy(beats.series), torch.from_numpy(beats.labels)
-    history = History()
-    with tqdm(total=optimization.epochs, unit="epoch", desc="train", disable=None) as bar:
-        for _ in range(optimization.epochs):
-            loss, accuracy = _train_epoch(network, optimizer, series, labels, optimization.batch_size)
-            history.loss.append(loss)
-            history.accuracy.append(accuracy)
-            bar.set_postfix(loss=f"{loss:.4f}", accuracy=f"{accuracy:.4f}")
-            bar.update()
-    _recompute_batchnorm(network, series, optimization.batch_size)
-    return network.eval(), history
+    run = run or Run()
+    with torch.random.fork_rng(), tqdm(unit="beat", unit_scale=True, disable=None, leave=False) as bar:
+        torch.manual_seed(optimization.seed)
+        training = _Training(beats, validation, config, optimization, initial, run)
+        bar.total = optimization.epochs * len(beats)
+        while not training.finished():
+            training.train_epoch(bar)
+            training.close_epoch()
+        return training.result(), training.progress.epochs
 
 
-def _train_epoch(
-    network: LSTMFCN, optimizer: torch.optim.Optimizer, series: Tensor, labels: Tensor, batch_size: int
-) -> tuple[float, float]:
-    network.train()
-    total_loss, hits = 0.0, 0
-    for rows in _batches(torch.randperm(len(labels)), batch_size):
-        logits = network.logits(series[rows])
-        loss = nn.functional.cross_entropy(logits, labels[rows])
-        optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
-        total_loss += loss.item() * len(rows)
-        hits += int((logits.argmax(dim=1) == labels[rows]).sum())
-    return total_loss / len(labels), hits / len(labels)
+class _Training:
+    """A training under way: its state, its beats on the device, and its steps."""
 
+    def __init__(
+        self,
+        beats: Beats,
+        validation: Beats | None,
+        config: NetworkConfig,
+        optimization: Optimization,
+        initial: LSTMFCN | None,
+        run: Run,
+    ) -> None:
+        self.optimization, self.run = optimization, run
+        self.device = choose_device(run.device)
+        self.precision = choose_precision(run.precision, self.device)
+        network = initial or LSTMFCN(config, float(beats.series.mean()), float(beats.series.std()) or 1.0)
+        self.state = TrainingState(network.to(self.device), optimization)
+        self.series, self.labels = self._tensors(beats)
+        self.validation = self._tensors(validation) if validation is not None else None
+        counts = beats.class_counts(config.classes)
+        weights = class_weights(np.maximum(counts, 1), optimization.class_weights)
+        self.weights = torch.from_numpy(weights).to(self.device)
+        self.saved_at = time.monotonic()
+        if run.checkpoint is not None:
+            saved = run.checkpoint.read(self.state.shapes())
+            if saved is not None:
+                self.state.restore(*saved)
 
-def _recompute_batchnorm(network: LSTMFCN, series: Tensor, batch_size: int) -> None:
-    """Take the BatchNorm statistics over all series, under the final weights.
+    def _tensors(self, beats: Beats) -> tuple[Tensor, Tensor]:
+        return torch.from_numpy(beats.series).to(self.device), torch.from_numpy(beats.labels).to(self.device)
 
-    With few steps an epoch the running ones lag far behind the weights. The order is random because the
-    variance is averaged over batches: in the order of the records a batch holds one patient's beats, which
-    differ less than those of all.
-    """
-    shuffled = series[torch.randperm(len(series))]
-    update_bn(_batches(shuffled, batch_size), network)
+    @property
+    def progress(self) -> Progress:
+        return self.state.progress
 
+    def finished(self) -> bool:
+        """Whether the epochs are over, or long without a better one."""
+        done, patience = len(self.progress.epochs), self.optimization.early_stopping
+        stale = patience and self.validation is not None and done - self.progress.best_epoch >= patience
+        return done >= self.optimization.epochs or bool(stale)
 
-def _batches(rows: Tensor, batch_size: int) -> Iterator[Tensor]:
-    for start in range(0, len(rows), batch_size):
-        yield rows[start : start + batch_size]
+    def train_epoch(self, bar: "tqdm[Any]") -> None:
+        """Take the steps of an epoch that are not done yet, saving now and then."""
+        progress = self.progress
+        bar.set_description(f"epoch {len(progress.epochs) + 1}")
+        order = torch.from_numpy(self._rng().permutation(len(self.labels))).to(self.device)
+        self.state.network.train()
+        started = time.monotonic() - progress.seconds
+        for rows in batches(order[progress.rows_done :], self.optimization.batch_size):
+            self._step(rows)
+            progress.seconds = time.monotonic() - started
+            bar.n = len(progress.epochs) * len(order) + progress.rows_done
+            bar.update(0)
+            self._save_if_due()
 
+    def _rng(self) -> np.random.Generator:
+        """Random numbers of this epoch, the same whether the training was interrupted or not."""
+        return np.random.default_rng([self.optimization.seed, len(self.progress.epochs)])
 
-def describe(name: str, network: LSTMFCN, optimization: Optimization, beats: Beats, source: str) -> Header:
-    """Say for the model file what the network is, what it has seen and how well it fits that.
+    def _step(self, rows: Tensor) -> None:
+        network, labels = self.state.network, self.labels[rows]
+        with self._autocast():
+            logits = network.logits(self.series[rows])
+        loss = loss_of(network, logits.float(), labels, self.weights)
+        self.state.step(loss, self.learning_rate())
+        self.progress.rows_done += len(rows)
+        self.progress.loss += loss.item() * len(rows)
+        right = decide(network, logits) == labels
+        self.progress.hits += float((right if right.ndim == 1 else right.all(dim=1)).sum())
 
-    Parameters
-    ----------
-    name : str
-        Of the model.
-    network : LSTMFCN
-        As `train` returns it.
-    optimization : Optimization
-    beats : Beats
-        Those it was trained on.
-    source : str
-        Where they are from.
-    """
-    return Header(
-        name=name,
-        network=network.config,
-        optimization=optimization,
-        scaling=Scaling(mean=network.mean, std=network.std),
-        classes=list(CLASSES),
-        class_names=[CLASS_NAMES[name] for name in CLASSES],
-        sampling_frequency=SERIES_FREQUENCY,
-        training_data=TrainingData(
-            source=source,
-            split="train",
-            sampling="under",
-            class_counts=np.bincount(beats.labels, minlength=len(CLASSES)).tolist(),
-            fingerprint=beats.fingerprint(),
-        ),
-        metrics=_fit(network, beats),
-        versions={
-            "lstm_fcn": lstm_fcn.__version__,
-            "torch": torch.__version__,
-            "python": platform.python_version(),
-        },
-    )
+    def _autocast(self) -> torch.autocast:
+        return torch.autocast(self.device.type, self.precision, enabled=self.precision != torch.float32)
 
+    def learning_rate(self) -> float:
+        """The rate of the next step."""
+        peak = self.optimization.lr
+        if self.optimization.schedule == "constant":
+            return peak
+        part = (len(self.progress.epochs) + self.progress.rows_done / len(self.labels)) / self.optimization.epochs
+        if part < _WARM_UP:
+            return peak * (0.04 + 0.96 * part / _WARM_UP)
+        return peak * (0.5 + 0.5 * math.cos(math.pi * (part - _WARM_UP) / (1 - _WARM_UP)))
 
-def _fit(network: LSTMFCN, beats: Beats) -> dict[str, float]:
-    labels = torch.from_numpy(beats.labels)
-    with torch.inference_mode():
-        logits = torch.cat([network.logits(x) for x in _batches(torch.from_numpy(beats.series), _EVALUATION_BATCH)])
-    loss = nn.functional.cross_entropy(logits, labels)
-    accuracy = (logits.argmax(dim=1) == labels).double().mean()
-    return {"train_loss": float(loss), "train_accuracy": float(accuracy)}
+    def close_epoch(self) -> None:
+        """Judge the epoch, keep it if it is the best so far, and save."""
+        progress, count = self.progress, len(self.labels)
+        epoch = Epoch(
+            epoch=len(progress.epochs) + 1,
+            lr=self.learning_rate(),
+            train_loss=progress.loss / count,
+            train_accuracy=progress.hits / count,
+            seconds=round(progress.seconds, 2),
+        )
+        if self.validation is not None:
+            with self._autocast():
+                judged = self._judged()
+                scores = validate(judged, *self.validation, self.weights)
+            epoch.valid_loss, epoch.valid_accuracy, epoch.valid_macro_f1 = scores
+            if scores.macro_f1 > self._best_f1():
+                progress.best_epoch = epoch.epoch
+                self.state.best = copy.deepcopy(judged.state_dict())
+        self.state.progress = Progress(epochs=[*progress.epochs, epoch], best_epoch=progress.best_epoch)
+        self.run.on_epoch(self.progress.epochs)
+        self._save_if_due()
+
+    def _judged(self) -> LSTMFCN:
+        """The network that would be kept if this were the last epoch, with statistics of its own."""
+        network = self.state.kept()
+        recompute_batchnorm(network, self.series, self._rng())
+        return network
+
+    def _best_f1(self) -> float:
+        best = self.progress.best_epoch
+        return (self.progress.epochs[best - 1].valid_macro_f1 or 0.0) if best else -1.0
+
+    def result(self) -> LSTMFCN:
+        """Give the network to keep, its statistics recomputed in float32."""
+        network = self.state.kept()
+        if self.state.best:
+            network.load_state_dict(self.state.best)
+        recompute_batchnorm(network, self.series, self._rng())
+        return network.cpu().eval()
+
+    def _save_if_due(self) -> None:
+        checkpoint, stop = self.run.checkpoint, self.run.stop()
+        if checkpoint is not None and (stop or time.monotonic() - self.saved_at >= checkpoint.seconds):
+            checkpoint.write(self.state.tensors(), self.progress.model_dump_json())
+            self.saved_at = time.monotonic()
+        if stop:
+            where = f"saved to {checkpoint.path}; the same command goes on" if checkpoint else "nothing was saved"
+            raise StoppedError(f"stopped in epoch {len(self.progress.epochs) + 1}: {where}")

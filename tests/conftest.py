@@ -12,10 +12,10 @@ import torch
 
 from lstm_fcn.beats import BEAT_LENGTH, Beats
 from lstm_fcn.hyperparameters import NetworkConfig, Optimization
-from lstm_fcn.modelfile import Model, read_model, write_model
+from lstm_fcn.modelfile import Header, Model, read_model, write_model
 from lstm_fcn.network import LSTMFCN
+from lstm_fcn.provenance import describe, describe_data
 from lstm_fcn.simulate import write_records
-from lstm_fcn.training import describe
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -42,6 +42,11 @@ def make_beats(count: int) -> Beats:
     return Beats(series, np.arange(count) % 5)
 
 
+def header_of(network: LSTMFCN, name: str) -> Header:
+    data = describe_data(make_beats(10), 5, "nowhere")
+    return describe(name, network, Optimization(lr=0.01), data, {"train_accuracy": 0.5})
+
+
 @pytest.fixture(scope="session")
 def beats() -> Beats:
     return make_beats(200)
@@ -52,7 +57,7 @@ def save_model(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
     def save(**config: int) -> Path:
         path = tmp_path_factory.mktemp("model") / "small.safetensors"
         network = make_network(**config)
-        write_model(path, network, describe("small", network, Optimization(), make_beats(10), "nowhere"))
+        write_model(path, network, header_of(network, "small"))
         return path
 
     return save

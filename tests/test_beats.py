@@ -18,21 +18,21 @@ def test_rows_come_in_the_order_of_record_and_sample_however_the_table_is_cut(tm
     rows = table(4, record=["b", "a", "b", "a"], sample=[1, 9, 0, 3], label=[0, 1, 2, 3])
     rows[:1].to_parquet(tmp_path / "2.parquet")
     rows[1:].to_parquet(tmp_path / "1.parquet")
-    beats = read_beats(str(tmp_path), "train")
+    beats = read_beats(str(tmp_path), "split", "train")
     assert beats.labels.tolist() == [3, 1, 2, 0]
     assert beats.series[:, 0].tolist() == [3.0, 1.0, 2.0, 0.0]
 
 
 def test_only_the_asked_side_of_the_split_is_read(tmp_path: Path):
     table(3, split=["train", "test", None], label=[0, 1, 2]).to_parquet(tmp_path / "t.parquet")
-    assert read_beats(str(tmp_path), "train").labels.tolist() == [0]
-    assert read_beats(str(tmp_path), "test").labels.tolist() == [1]
+    assert read_beats(str(tmp_path), "split", "train").labels.tolist() == [0]
+    assert read_beats(str(tmp_path), "split", "test").labels.tolist() == [1]
 
 
 def test_the_fingerprint_changes_with_a_value_and_with_a_label(tmp_path: Path):
     def fingerprint(rows: pd.DataFrame) -> str:
         rows.to_parquet(tmp_path / "t.parquet")
-        return read_beats(str(tmp_path), "train").fingerprint()
+        return read_beats(str(tmp_path), "split", "train").fingerprint()
 
     original = fingerprint(table())
     assert fingerprint(table()) == original
@@ -62,12 +62,12 @@ def test_the_fingerprint_changes_with_a_value_and_with_a_label(tmp_path: Path):
 def test_a_table_that_cannot_be_trained_on_is_refused(tmp_path: Path, rows: pd.DataFrame, message: str):
     rows.to_parquet(tmp_path / "t.parquet")
     with pytest.raises(DataError, match=message):
-        read_beats(str(tmp_path), "train")
+        read_beats(str(tmp_path), "split", "train")
 
 
 def test_no_table_is_refused(tmp_path: Path):
     with pytest.raises(DataError, match="no beat table at"):
-        read_beats(str(tmp_path / "nothing"), "train")
+        read_beats(str(tmp_path / "nothing"), "split", "train")
 
 
 def test_stacking_keeps_good_rows_in_order_and_says_why_others_stay_out():

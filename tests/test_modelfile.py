@@ -7,11 +7,9 @@ import pytest
 import safetensors.torch
 import torch
 
-from lstm_fcn.errors import ModelError
-from lstm_fcn.hyperparameters import Optimization
+from lstm_fcn.errors import ModelError, StorageError
 from lstm_fcn.modelfile import METADATA_KEY, Model, parse_model, read_model, write_model
-from lstm_fcn.training import describe
-from tests.conftest import make_beats, make_network
+from tests.conftest import header_of, make_network
 
 
 def rebuilt(model: Model, change: Callable[[dict], None], tensors: Callable[[dict], None] = lambda _: None) -> bytes:
@@ -25,7 +23,7 @@ def rebuilt(model: Model, change: Callable[[dict], None], tensors: Callable[[dic
 
 def test_a_model_comes_back_as_it_was_written(tmp_path: Path):
     network = make_network(hidden_size=4, num_layers=2, filters_1=3, kernel_size_2=2)
-    header = describe("two-layers", network, Optimization(lr=0.01), make_beats(10), "table")
+    header = header_of(network, "two-layers")
     write_model(tmp_path / "m.safetensors", network, header)
     model = read_model(tmp_path / "m.safetensors")
     assert model.header == header
@@ -41,14 +39,14 @@ def test_the_header_tells_what_a_user_needs_to_know(model: Model):
     assert header["sampling_frequency"] == 120.0
     assert header["network"]["length"] == 187
     assert header["scaling"] == {"mean": 0.3, "std": 0.7}
-    assert set(header["versions"]) == {"lstm_fcn", "torch", "python"}
+    assert set(header["versions"]) == {"lstm_fcn", "git", "torch", "python"}
 
 
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(model: Model, tmp_path: Path):
     path = tmp_path / "m.safetensors"
     path.write_bytes(model.content)
     (tmp_path / "taken").mkdir()
-    with pytest.raises(OSError, match="taken"):
+    with pytest.raises(StorageError, match="cannot write .*taken .*Is a directory; the one that was there is unch"):
         write_model(tmp_path / "taken", model.network(), model.header)  # a folder cannot be replaced by a file
     assert sorted(file.name for file in tmp_path.iterdir()) == ["m.safetensors", "taken"]
     assert read_model(path).sha256 == model.sha256
@@ -120,7 +118,7 @@ def test_a_header_that_lies_is_refused_with_the_place(model: Model, change: Call
 
 
 def test_a_shape_that_the_hyperparameters_do_not_give_is_refused(model: Model):
-    with pytest.raises(ModelError, match=r"block_1\.conv\.weight to be F32 \[9, 1, 8\], found F32 \[8, 1, 8\]"):
+    with pytest.raises(ModelError, match=r"block_1\.conv\.weight to be F32 \[9, 1, 1, 8\], found F32 \[8, 1, 1, 8\]"):
         parse_model(rebuilt(model, lambda h: h["network"].update(filters_1=9)), "m.safetensors")
 
 

@@ -25,7 +25,7 @@ def lstm_of_one_step(w: Weights, x: np.ndarray, layers: int) -> np.ndarray:
 
 def block(w: Weights, name: str, x: np.ndarray) -> np.ndarray:
     """Cross-correlation with 'same' padding as Keras has it, the odd zero at the end; BatchNorm; ReLU."""
-    kernel = w[f"{name}.conv.weight"]  # (filters, channels, taps)
+    kernel = w[f"{name}.conv.weight"].squeeze(2)  # (filters, channels, taps)
     taps, length = kernel.shape[2], x.shape[2]
     before = (taps - 1) // 2
     padded = np.pad(x, ((0, 0), (0, 0), (before, taps - 1 - before)))

@@ -5,7 +5,16 @@ from matplotlib.image import imread
 
 from lstm_fcn.beats import Beats
 from lstm_fcn.labels import CLASSES
-from lstm_fcn.plots import plot_beats, plot_confusion, plot_history
+from lstm_fcn.plots import plot_beats, plot_class_counts, plot_confusion, plot_history
+
+EPOCH = {
+    "train_loss": 0.5,
+    "train_accuracy": 0.8,
+    "valid_loss": 0.6,
+    "valid_accuracy": 0.7,
+    "valid_macro_f1": 0.6,
+}
+UNJUDGED = {name: value if name.startswith("train") else None for name, value in EPOCH.items()}
 
 
 def test_pictures_are_drawn_into_a_new_folder(beats: Beats, tmp_path: Path):
@@ -13,10 +22,11 @@ def test_pictures_are_drawn_into_a_new_folder(beats: Beats, tmp_path: Path):
     confusion = np.array([[9, 1, 0, 0, 0], [0, 5, 0, 0, 0], [0] * 5, [0, 0, 0, 2, 0], [0, 0, 0, 0, 7]])
     drawn = [
         plot_beats(beats, CLASSES, 120.0, folder),
-        plot_history([2.0, 1.0], [0.3, 0.6], folder),
+        plot_history([UNJUDGED] * 2, folder),
+        plot_class_counts(np.array([900, 30, 80, 8, 80]), CLASSES, folder),
         plot_confusion(confusion, CLASSES, folder),
     ]
-    assert [path.name for path in drawn] == ["beats.png", "training.png", "confusion.png"]
+    assert [path.name for path in drawn] == ["beats.png", "training.png", "classes.png", "confusion.png"]
     for path in drawn:
         assert imread(path).std() > 0.01  # not a blank sheet
 
@@ -24,3 +34,9 @@ def test_pictures_are_drawn_into_a_new_folder(beats: Beats, tmp_path: Path):
 def test_another_matrix_is_another_picture(tmp_path: Path):
     pictures = [plot_confusion(np.eye(5, dtype=int) * n, CLASSES, tmp_path).read_bytes() for n in (1, 2)]
     assert pictures[0] != pictures[1]
+
+
+def test_the_history_of_a_training_with_held_out_beats_has_a_panel_more(tmp_path: Path):
+    judged = imread(plot_history([EPOCH, EPOCH], tmp_path))
+    unjudged = imread(plot_history([UNJUDGED, UNJUDGED], tmp_path))
+    assert judged.shape[1] > 1.4 * unjudged.shape[1]

@@ -50,7 +50,7 @@ def test_every_conf_loads():
         load(cls, "--config", str(CONF / f"{name}.yaml"))
 
 
-@pytest.mark.parametrize("name", ["prepare", "score", "simulate", "train-undersampled"])
+@pytest.mark.parametrize("name", ["prepare", "score", "simulate"])
 def test_a_default_conf_says_what_holds_without_it(name: str):
     written = yaml.safe_load((CONF / f"{name}.yaml").read_text())
     defaults = {key: getattr(load(SETTINGS[name]), key) for key in written}
@@ -106,7 +106,7 @@ def test_no_such_file_is_refused():
 
 
 def test_what_is_missing_is_named_with_its_meaning():
-    with pytest.raises(SettingsError, match=r"--beats is missing \(beat table to train on .*LSTM_FCN_TRAIN_BEATS"):
+    with pytest.raises(SettingsError, match=r"--beats is missing \(beat table .*LSTM_FCN_TRAIN_BEATS"):
         load_settings(TrainSettings, ["--model", "m"], "train.py")
 
 

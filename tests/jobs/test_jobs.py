@@ -37,7 +37,7 @@ def way(tmp_path_factory: pytest.TempPathFactory) -> Path:
         job("prepare", "--records", folder / "records", "--output", folder / "beats", "--test-records", "s03"),
         job(
             "train",
-            *("--beats", folder / "beats", "--model", folder / "m.safetensors", "--pictures", folder / "pictures"),
+            *("--beats", folder / "beats", "--model", folder / "m.safetensors"),
             *("--epochs", "2", "--batch-size", "8", "--filters-2", "16"),
         ),
         job(
@@ -73,7 +73,9 @@ def test_the_metrics_are_those_of_the_predictions_that_were_written(way: Path):
 
 
 def test_the_pictures_are_there(way: Path):
-    assert {file.name for file in (way / "pictures").iterdir()} == {"beats.png", "training.png", "confusion.png"}
+    assert {file.name for file in (way / "pictures").iterdir()} == {"confusion.png"}
+    kept = {"history.jsonl", "beats.png", "classes.png", "training.png", "confusion.png"}
+    assert {file.name for file in (way / "m.run").iterdir()} == kept
 
 
 def test_spark_submit_scores_the_same(way: Path, tmp_path: Path):

@@ -1,0 +1,116 @@
+"""Which beats are trained on and how much each class weighs: the answers to rare classes."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+from imblearn.under_sampling import RandomUnderSampler
+from numpy.typing import NDArray
+from sklearn.model_selection import GroupShuffleSplit, train_test_split
+
+from lstm_fcn.beats import Beats
+from lstm_fcn.errors import DataError
+from lstm_fcn.hyperparameters import Optimization
+
+_EXPONENT = {"none": 0.0, "fourth-root": 0.25, "sqrt": 0.5, "balanced": 1.0}
+
+
+def undersample(beats: Beats, seed: int) -> Beats:
+    """Draw from every class as many beats as the rarest has, without replacement."""
+    if beats.labels.ndim > 1:
+        raise DataError("sampling 'under' needs one class a series; with several use class weights")
+    rows = np.arange(len(beats)).reshape(-1, 1)
+    kept, _ = RandomUnderSampler(random_state=seed).fit_resample(rows, beats.labels)
+    return beats.take(np.sort(kept[:, 0]))
+
+
+def class_weights(
+    counts: NDArray[np.int64], kind: Literal["none", "fourth-root", "sqrt", "balanced"]
+) -> NDArray[np.float32]:
+    """Weigh classes by a root of their rarity, so that a beat weighs 1 on average.
+
+    Parameters
+    ----------
+    counts : (C,) int array
+        Beats of each class.
+    kind : str
+
+    Returns
+    -------
+    (C,) float32 array
+    """
+    weights = counts.astype(np.float64) ** -_EXPONENT[kind]
+    scale = counts.sum() / (weights * counts).sum()
+    scaled: NDArray[np.float32] = (weights * scale).astype(np.float32)
+    return scaled
+
+
+def hold_out(
+    beats: Beats, share: float, by: Literal["beat", "record"], seed: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Draw the beats that judge the training while it runs.
+
+    Parameters
+    ----------
+    beats : Beats
+    share : float
+        Of the beats of each class, or of the records.
+    by : 'beat' or 'record'
+    seed : int
+
+    Returns
+    -------
+    fitted, held_out : int arrays
+        Positions in `beats`, ascending.
+
+    Raises
+    ------
+    DataError
+        If there are too few beats or records to do so.
+    """
+    rows = np.arange(len(beats))
+    try:
+        if by == "record":
+            if beats.records is None:
+                raise DataError("cannot hold out whole records: these beats do not tell their records")
+            splitter = GroupShuffleSplit(1, test_size=share, random_state=seed)
+            fitted, held_out = next(splitter.split(rows, groups=beats.records))
+        else:
+            strata = beats.labels if beats.labels.ndim == 1 else None
+            fitted, held_out = train_test_split(rows, test_size=share, stratify=strata, random_state=seed)
+    except ValueError as error:
+        raise DataError(f"cannot hold out {share:.0%} of the beats by {by}: {error}") from error
+    return np.sort(fitted), np.sort(held_out)
+
+
+def select(
+    beats: Beats, optimization: Optimization, classes: Sequence[str], validation: Beats | None = None
+) -> tuple[Beats, Beats | None]:
+    """Choose what is fitted and what judges: hold out unless `validation` is given, then sample the rest.
+
+    Raises
+    ------
+    DataError
+        If a class has no beat to fit, or as `hold_out` does.
+    """
+    if optimization.validation_share:
+        fitted, held_out = hold_out(beats, optimization.validation_share, optimization.validation_by, optimization.seed)
+        beats, validation = beats.take(fitted), beats.take(held_out)
+    require_every_class(beats, classes)
+    if optimization.sampling == "under":
+        beats = undersample(beats, optimization.seed)
+    return beats, validation
+
+
+def require_every_class(beats: Beats, classes: Sequence[str]) -> None:
+    """Refuse to train where a class has no beat.
+
+    Raises
+    ------
+    DataError
+        Which names the classes.
+    """
+    counts = beats.class_counts(len(classes))
+    absent = [name for name, count in zip(classes, counts, strict=True) if not count]
+    if absent:
+        raise DataError(f"expected training beats of every class, found none of {', '.join(absent)}")

@@ -1,0 +1,29 @@
+"""Writing local files so that a reader finds the old content or the new one, never a part."""
+
+import os
+from pathlib import Path
+
+from lstm_fcn.errors import StorageError
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all; one that is there is replaced in one step.
+
+    Raises
+    ------
+    StorageError
+        If the disk is full or the folder cannot be written to. What was there before is as it was.
+    """
+    draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with draft.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+    except OSError as error:
+        was = "the one that was there is unchanged" if path.exists() else "nothing was left there"
+        raise StorageError(f"cannot write {path} ({len(content):,} bytes): {error.strerror}; {was}") from error
+    finally:
+        draft.unlink(missing_ok=True)

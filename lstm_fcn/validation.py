@@ -1,0 +1,89 @@
+"""How good a network is in the middle of its training: BatchNorm statistics first, then loss and scores."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.metrics import accuracy_score, f1_score
+from torch import Tensor, nn
+from torch.optim.swa_utils import update_bn
+
+from lstm_fcn.beats import Beats
+from lstm_fcn.network import LSTMFCN
+
+EVALUATION_BATCH = 64
+_BATCHNORM_BATCH = 256
+_BATCHNORM_ROWS = 2**14
+
+
+class Scores(NamedTuple):
+    """Of a network on labelled beats."""
+
+    loss: float
+    accuracy: float
+    macro_f1: float
+
+
+def recompute_batchnorm(network: LSTMFCN, series: Tensor, rng: np.random.Generator) -> None:
+    """Take the BatchNorm statistics over many series (all, up to 16,384) under the present weights.
+
+    The running ones lag behind the weights: far with few steps an epoch, hopelessly for averaged weights.
+    The order is random because the variance is averaged over batches: in the order of the records a batch
+    holds one patient's beats, which differ less than those of all.
+    """
+    rows = torch.from_numpy(rng.permutation(len(series))[:_BATCHNORM_ROWS]).to(series.device)
+    update_bn(batches(series[rows], _BATCHNORM_BATCH), network)
+
+
+def batches(rows: Tensor, size: int) -> Iterator[Tensor]:
+    """Cut into batches; a last one of a single row goes with the one before, since BatchNorm needs two values."""
+    start = 0
+    while start < len(rows):
+        stop = start + size if len(rows) - start - size > 1 else len(rows)
+        yield rows[start:stop]
+        start = stop
+
+
+def loss_of(network: LSTMFCN, logits: Tensor, labels: Tensor, weights: Tensor | None = None) -> Tensor:
+    """Mean over the batch of the weighted cross entropy; of the sum over the classes' own with several labels.
+
+    Not divided by the weights of the batch, so that a beat weighs the same in whatever company.
+    """
+    if network.config.task == "multilabel":
+        entropy = nn.functional.binary_cross_entropy_with_logits(logits, labels.float(), weights, reduction="sum")
+    else:
+        entropy = nn.functional.cross_entropy(logits, labels, weights, reduction="sum")
+    return entropy / len(labels)
+
+
+def decide(network: LSTMFCN, logits: Tensor) -> Tensor:
+    """Give the label (B,) that wins; with several labels a series those (B, C) that are more likely than not."""
+    return (logits > 0).long() if network.config.task == "multilabel" else logits.argmax(dim=1)
+
+
+def validate(network: LSTMFCN, series: Tensor, labels: Tensor, weights: Tensor | None = None) -> Scores:
+    """Score a network as it is, in evaluation mode."""
+    network.eval()
+    with torch.inference_mode():
+        parts = [network.logits(rows).float() for rows in batches(series, EVALUATION_BATCH)]
+    logits = torch.cat(parts)
+    true, called = labels.cpu().numpy(), decide(network, logits).cpu().numpy()
+    loss = float(loss_of(network, logits, labels, weights))
+    return Scores(loss, float(accuracy_score(true, called)), macro_f1(true, called))
+
+
+def measure(network: LSTMFCN, fitted: Beats, held_out: Beats | None) -> dict[str, float]:
+    """Score a finished network for its file, in float32 and with every beat counting the same."""
+    metrics: dict[str, float] = {}
+    for side, beats in (("train", fitted), ("valid", held_out)):
+        if beats is not None:
+            scores = validate(network, torch.from_numpy(beats.series), torch.from_numpy(beats.labels))
+            metrics |= {f"{side}_{name}": value for name, value in scores._asdict().items()}
+    return metrics
+
+
+def macro_f1(true: NDArray[np.int64], called: NDArray[np.int64]) -> float:
+    """Average F1 over the classes that occur or were called."""
+    return float(f1_score(true, called, average="macro", zero_division=0))
