@@ -1,40 +1,50 @@
+import json
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 
 from lstm_fcn.beats import BEAT_LENGTH, Beats
-from lstm_fcn.errors import DataError
+from lstm_fcn.checkpoint import Checkpoint
+from lstm_fcn.errors import ModelError, SettingsError, StoppedError
 from lstm_fcn.hyperparameters import NetworkConfig, Optimization
-from lstm_fcn.labels import CLASSES
-from lstm_fcn.sampling import select, undersample
-from lstm_fcn.training import train
+from lstm_fcn.network import LSTMFCN
+from lstm_fcn.training import Run, train
+from lstm_fcn.training_state import Epoch
 from lstm_fcn.validation import measure
 
 SMALL = NetworkConfig(length=BEAT_LENGTH, classes=5, hidden_size=8, filters_1=8, filters_2=8, filters_3=8)
+EVERYTHING = Optimization(
+    epochs=4, batch_size=20, lr=0.005, schedule="one-cycle", averaging=0.9, weight_decay=0.01, class_weights="sqrt"
+)
 
 
-def bumps(per_class: list[int]) -> Beats:
+def bumps(per_class: list[int], seed: int = 0) -> Beats:
     """Beats whose class is where their bump is."""
     labels = np.repeat(np.arange(len(per_class)), per_class)
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(seed)
     series = rng.normal(0, 0.05, (len(labels), BEAT_LENGTH)).astype(np.float32)
     for row, label in zip(series, labels, strict=True):
         row[30 * label : 30 * label + 15] += 1
     return Beats(series, labels)
 
 
-def test_undersampling_leaves_every_class_as_many_beats_as_the_rarest():
-    beats = bumps([50, 20, 7, 9, 30])
-    kept = undersample(beats, seed=0)
-    assert np.bincount(kept.labels).tolist() == [7] * 5
-    assert len(np.unique(kept.series[:, 0])) == 35  # none twice
-    assert kept.fingerprint() == undersample(beats, seed=0).fingerprint()
-    assert kept.fingerprint() != undersample(beats, seed=1).fingerprint()
+def noisy(per_class: int, seed: int) -> Beats:
+    """Beats that cannot all be told apart."""
+    beats = bumps([per_class] * 5, seed)
+    beats.series[:] += np.random.default_rng(seed).normal(0, 0.8, beats.series.shape)
+    return beats
 
 
-def test_a_class_without_beats_is_refused():
-    with pytest.raises(DataError, match="expected training beats of every class, found none of V, Q"):
-        select(bumps([5, 5, 0, 5, 0]), Optimization(), CLASSES)
+def same_weights(one: LSTMFCN, other: LSTMFCN) -> bool:
+    pairs = zip(one.state_dict().values(), other.state_dict().values(), strict=True)
+    return all(torch.equal(a, b) for a, b in pairs)
+
+
+def without_times(epochs: list[Epoch]) -> list[Epoch]:
+    return [epoch.model_copy(update={"seconds": 0}) for epoch in epochs]
 
 
 def test_it_learns():
@@ -45,19 +55,25 @@ def test_it_learns():
     assert measure(network, beats, None)["train_accuracy"] > 0.95
 
 
-def test_the_same_seed_gives_the_same_weights():
-    def weights(seed: int) -> torch.Tensor:
-        network, _ = train(bumps([6] * 5), SMALL, Optimization(epochs=2, batch_size=10, seed=seed))
-        return network.head.weight
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_the_same_seed_gives_the_same_weights_and_leaves_the_callers_random_numbers(precision: str):
+    def trained(seed: int) -> LSTMFCN:
+        optimization = Optimization(epochs=2, batch_size=10, seed=seed)
+        return train(bumps([6] * 5), SMALL, optimization, run=Run(precision=precision))[0]
 
-    assert torch.equal(weights(1), weights(1))
-    assert not torch.equal(weights(1), weights(2))
+    torch.manual_seed(5)
+    first = trained(1)
+    drawn = torch.rand(3)
+    torch.rand(100)
+    assert same_weights(first, trained(1))
+    assert not same_weights(first, trained(2))
+    assert torch.equal(drawn, torch.rand(3, generator=torch.Generator().manual_seed(5)))
 
 
 def test_batchnorm_statistics_are_those_of_all_beats_under_the_final_weights():
     beats = bumps([40] * 5)
     beats.series[:] += beats.labels[:, None]  # neighbours are alike, as real beats of one patient are
-    network, _ = train(beats, SMALL, Optimization(epochs=2, batch_size=20, lr=0.01))
+    network, _ = train(beats, SMALL, Optimization(epochs=2, batch_size=20, lr=0.01), run=Run(precision="float32"))
     scaled = (torch.from_numpy(beats.series) - network.mean) / network.std
     maps = scaled[:, None, None, :]
     with torch.inference_mode():
@@ -66,3 +82,109 @@ def test_batchnorm_statistics_are_those_of_all_beats_under_the_final_weights():
             torch.testing.assert_close(block.norm.running_mean, filtered.mean(dim=(0, 2, 3)), rtol=0.02, atol=0.02)
             torch.testing.assert_close(block.norm.running_var, filtered.var(dim=(0, 2, 3)), rtol=0.5, atol=0.05)
             maps = block(maps)
+
+
+def test_the_best_epoch_by_held_out_macro_f1_is_kept():
+    beats, held_out = noisy(20, 0), noisy(8, 1)
+    # So large a rate does better in some epochs than in later ones.
+    optimization = Optimization(epochs=10, batch_size=20, lr=0.1, seed=2)
+    network, epochs = train(beats, SMALL, optimization, validation=held_out, run=Run(precision="float32"))
+    scores = [epoch.valid_macro_f1 for epoch in epochs]
+    assert max(scores) > scores[-1] + 0.02
+    assert measure(network, beats, held_out)["valid_macro_f1"] == pytest.approx(max(scores), abs=0.01)
+
+
+def test_it_stops_early_without_a_better_epoch():
+    held_out = bumps([4] * 5, seed=1)
+    held_out.labels[:] = 0  # nothing to be learned for
+    optimization = Optimization(epochs=50, batch_size=20, lr=1e-6, early_stopping=3)
+    _, epochs = train(bumps([8] * 5), SMALL, optimization, validation=held_out)
+    best = int(np.argmax([epoch.valid_macro_f1 for epoch in epochs]))
+    assert len(epochs) == best + 4
+
+
+def test_one_cycle_rises_for_a_quarter_and_falls_to_zero():
+    optimization = Optimization(epochs=8, batch_size=40, lr=0.01, schedule="one-cycle")
+    _, epochs = train(bumps([8] * 5), SMALL, optimization)
+    rates = [epoch.lr for epoch in epochs]
+    assert rates[1] == pytest.approx(0.01)
+    assert rates[0] == pytest.approx(0.0052)
+    assert all(a > b for a, b in zip(rates[1:], rates[2:], strict=False))
+    assert rates[-1] == pytest.approx(0)
+
+
+def test_the_average_of_the_weights_differs_from_the_last_ones():
+    beats, runs = bumps([10] * 5), []
+    for averaging in (0.0, 0.99):
+        runs.append(train(beats, SMALL, Optimization(epochs=3, batch_size=10, averaging=averaging)))
+    (last, history), (averaged, same) = runs
+    assert [epoch.train_loss for epoch in history] == [epoch.train_loss for epoch in same]
+    assert not same_weights(last, averaged)
+
+
+def test_several_labels_a_series_are_learned():
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 2, (200, 3))
+    series = rng.normal(0, 0.1, (200, 60)).astype(np.float32)
+    for i in range(3):
+        series[:, 20 * i : 20 * i + 10] += labels[:, [i]]
+    config = SMALL.model_copy(update={"task": "multilabel", "length": 60, "classes": 3})
+    beats = Beats(series, labels)
+    network, _ = train(beats, config, Optimization(epochs=15, batch_size=20, lr=0.01))
+    assert measure(network, beats, None)["train_accuracy"] > 0.9  # all three right
+    probabilities = network(torch.from_numpy(series))
+    assert probabilities.shape == (200, 3)
+    assert probabilities.sum(dim=1).max() > 1.5
+
+
+def test_an_interrupted_training_ends_as_one_that_was_not(tmp_path: Path):
+    beats, held_out = bumps([30] * 5), bumps([6] * 5, seed=1)
+    whole = train(beats, SMALL, EVERYTHING, validation=held_out)
+    asked = iter(range(1000))
+    stops = (3, 11, 26)  # in the middle of epochs and between them
+    run = Run(checkpoint=Checkpoint(tmp_path / "c", {}), stop=lambda: next(asked) in stops)
+    for _ in stops:
+        with pytest.raises(StoppedError, match="the same command goes on"):
+            train(beats, SMALL, EVERYTHING, validation=held_out, run=run)
+    network, epochs = train(beats, SMALL, EVERYTHING, validation=held_out, run=run)
+    assert same_weights(network, whole[0])
+    assert without_times(epochs) == without_times(whole[1])
+
+
+@pytest.fixture
+def interrupted(tmp_path: Path) -> Run:
+    """A run with a checkpoint from the middle of a training."""
+    checkpoint = Checkpoint(tmp_path / "c", {"lr": 0.005, "seed": 0})
+    asked = iter(range(1000))
+    with pytest.raises(StoppedError):
+        train(bumps([30] * 5), SMALL, EVERYTHING, run=Run(checkpoint=checkpoint, stop=lambda: next(asked) == 3))
+    return Run(checkpoint=checkpoint)
+
+
+def test_the_checkpoint_of_another_training_is_refused(interrupted: Run):
+    other = replace(interrupted, checkpoint=replace(interrupted.checkpoint, identity={"lr": 0.1, "seed": 0}))
+    with pytest.raises(SettingsError, match=r"another training \(lr: 0.005 there, 0.1 here\); go on with its"):
+        train(bumps([30] * 5), SMALL, EVERYTHING, run=other)
+
+
+def test_a_damaged_checkpoint_is_refused(interrupted: Run):
+    path = interrupted.checkpoint.path
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(ModelError, match="is damaged .*delete it to begin anew"):
+        train(bumps([30] * 5), SMALL, EVERYTHING, run=interrupted)
+
+
+def test_a_checkpoint_of_other_shapes_is_refused(interrupted: Run):
+    wider = SMALL.model_copy(update={"filters_1": 9})
+    with pytest.raises(ModelError, match="does not fit"):
+        train(bumps([30] * 5), wider, EVERYTHING, run=interrupted)
+
+
+def test_every_epoch_is_told(tmp_path: Path):
+    told: list[int] = []
+    run = Run(on_epoch=lambda epochs: told.append(len(epochs)))
+    _, epochs = train(bumps([4] * 5), SMALL, Optimization(epochs=3, batch_size=10), run=run)
+    assert told == [1, 2, 3]
+    assert json.loads(epochs[0].model_dump_json(exclude_none=True)).keys() == {
+        *("epoch", "lr", "train_loss", "train_accuracy", "seconds")
+    }
