@@ -7,6 +7,7 @@ from lstm_fcn.console import run_job
 from lstm_fcn.metrics import format_measures, measures
 from lstm_fcn.settings import ScoreSettings, load_settings
 from lstm_fcn.spark import new_run_id, score
+from lstm_fcn.spark.column_form import gather_beat, spread_predictions
 from lstm_fcn.spark.evaluating import LABEL_TYPES, count_predictions, metrics_table
 from lstm_fcn.spark.models import load_model
 from lstm_fcn.spark.session import get_session
@@ -26,23 +27,28 @@ def main(arguments: Sequence[str]) -> None:
     for path in (predictions, metrics):
         refuse_existing(spark, path)
     beats = filter_rows(read_table(spark, settings.beats), settings.where)
-    labelled = settings.label in beats.columns
+    if settings.beat_prefix is not None:
+        beats = gather_beat(beats, settings.beat_prefix)
+    several = model.header.network.task == "multilabel"
+    labelled = settings.label in beats.columns and not several
     if labelled or "label" in settings.model_fields_set:
         check_columns(beats, {settings.label: LABEL_TYPES}, settings.beats)
     run_id, rows = new_run_id(), beats.count()
     log.info("stage=score run_id=%s model=%s beats=%s rows=%d", run_id, model.reference, settings.beats, rows)
 
-    write_table(score(beats, model, run_id, beat=settings.beat, batch_size=settings.batch_size), predictions)
+    scored = score(beats, model, run_id, beat=settings.beat, batch_size=settings.batch_size)
+    write_table(spread_predictions(scored, model.header) if settings.form == "columns" else scored, predictions)
 
-    classes = model.header.classes
-    counts = count_predictions(read_table(spark, predictions), settings.label if labelled else None, len(classes))
+    labels, classes = model.header.predictions, model.header.classes
+    counts = count_predictions(read_table(spark, predictions), settings.label if labelled else None, labels)
     if counts.rows != rows:
         raise RuntimeError(f"{rows} rows were read but {counts.rows} predictions written to {predictions}")
     log.info("stage=written rows=%d failed=%d output=%s", rows, counts.failed, predictions)
     for reason, count in counts.errors.items():
         log.warning("stage=written not_scored=%d reason=%r", count, reason)
     if counts.confusion is None:
-        log.warning("stage=metrics no column '%s' in %s: no metrics", settings.label, settings.beats)
+        why = "several labels a beat" if several else f"no column '{settings.label}' in {settings.beats}"
+        log.warning("stage=metrics %s: no metrics", why)
         return
     for value, count in counts.unknown_labels.items():
         log.warning("stage=metrics left_out=%d label=%s reason='the model does not know this label'", count, value)

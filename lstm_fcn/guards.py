@@ -39,7 +39,7 @@ def refuse_label_leak(beats: Beats, classes: Sequence[str], columns: Sequence[st
         if told.any():
             which = "the label" if told[belongs.any(axis=0)].all() else f"class {classes[int(told.argmax())]}"
             raise DataError(
-                f"column '{column}' determines {which} of every one of {len(beats):,} series: it looks like a label "
+                f"'{column}' determines {which} of every one of {len(beats):,} series: it looks like a label "
                 "left among the values. Take it out of the series; no figure of a model that sees it means anything"
             )
 

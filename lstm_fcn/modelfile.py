@@ -69,6 +69,12 @@ class Header(_Part):
     metrics: dict[str, float]
     versions: dict[str, str]
 
+    @property
+    def predictions(self) -> list[int]:
+        """What a column of predictions holds for each class: its label, or its position where one is no integer."""
+        integers = [label for label in self.labels if type(label) is int]
+        return integers if len(integers) == len(self.labels) else list(range(len(self.labels)))
+
     @model_validator(mode="after")
     def _one_name_a_class(self) -> "Header":
         if not len(self.classes) == len(self.class_names) == len(self.labels) == self.network.classes:

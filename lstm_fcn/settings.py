@@ -147,10 +147,16 @@ class ScoreSettings(JobSettings):
     model_config = SettingsConfigDict(env_prefix="LSTM_FCN_SCORE_")
 
     beats: str = Field(description="beat table to score (Parquet)")
-    model: str = Field(description="model file, on any storage that Spark reads")
+    model: str = Field(description="name of a pretrained model, or model file on any storage that Spark reads")
     output: str = Field(description="folder for 'predictions' and 'metrics' (Parquet); must not hold them yet")
     where: str | None = Field(None, description="SQL condition on the beats to score, e.g. \"split = 'test'\"")
-    beat: str = Field("beat", description="column with the series")
+    beat: str = Field("beat", description="column with the series, an array")
+    beat_prefix: str | None = Field(
+        None, description="instead of --beat, for one column a value: x takes x_1, x_2, ... (or x1, x2, ...)"
+    )
+    form: Literal["array", "columns"] = Field(
+        "array", description="of the probabilities: one array, or columns p_1, p_2, ... beside y_1, y_2, ... (0 or 1)"
+    )
     label: str = Field("label", description="column with the true label; without such a column, no metrics")
     batch_size: int = Field(16, ge=1, le=65536, description="beats the network takes at once")
     pictures: Path | None = Field(None, description="local folder for a picture of the confusion matrix")

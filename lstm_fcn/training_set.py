@@ -14,6 +14,9 @@ from lstm_fcn.hyperparameters import Task
 from lstm_fcn.labels import CLASSES
 
 
+_MOST_CLASSES = 10_000
+
+
 @dataclass(frozen=True)
 class TrainingSet:
     """Labelled beats and what they are called.
@@ -101,16 +104,17 @@ def _read_csv(path: str, **options: object) -> pd.DataFrame:
 
 def _label_last(path: str) -> TrainingSet:
     table = _read_csv(path, header=None)
+    table.columns = [f"column {i + 1}" for i in range(table.shape[1])]
     values = _numbers(table, path)
     labels = values[:, -1]
-    if (labels < 0).any() or (labels != labels.round()).any():
-        raise DataError(f"{path}: expected a label 0, 1, ... in the last column, found {labels[labels % 1 != 0][:1]}")
+    odd = labels[(labels < 0) | (labels % 1 != 0) | (labels >= _MOST_CLASSES)]
+    if len(odd):
+        raise DataError(f"{path}: expected a label 0, 1, ... in the last column, found {odd[0]:g}")
     count = int(labels.max()) + 1
     is_published = values.shape[1] == BEAT_LENGTH + 1 and count <= len(CLASSES)
     classes = CLASSES if is_published else tuple(str(label) for label in range(count))
-    columns = [f"column {i + 1}" for i in range(values.shape[1] - 1)]
     beats = Beats(np.ascontiguousarray(values[:, :-1], np.float32), labels.astype(np.int64))
-    return TrainingSet(beats, classes, columns, "all")
+    return TrainingSet(beats, classes, list(table.columns[:-1]), "all")
 
 
 def _with_header(path: str, task: Task) -> TrainingSet:
@@ -150,7 +154,7 @@ def _numbers(table: pd.DataFrame, path: str) -> NDArray[np.float64]:
         row, column = bad[0]
         found = str(table.iloc[row, column])
         raise DataError(
-            f"{path}: {len(bad):,} missing values or other than numbers, the first in data row {row + 1}, column "
+            f"{path}: {len(bad):,} missing values or other than numbers, the first in data row {row + 1}, "
             f"'{table.columns[column]}': {'nothing' if found == 'nan' else found}"
         )
     return values

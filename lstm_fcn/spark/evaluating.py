@@ -38,7 +38,7 @@ class Counts:
     unknown_labels: dict[str, int]
 
 
-def count_predictions(predictions: DataFrame, label: str | None, classes: int) -> Counts:
+def count_predictions(predictions: DataFrame, label: str | None, labels: Sequence[int]) -> Counts:
     """Count a predictions table; nothing is collected that grows with it.
 
     Parameters
@@ -47,17 +47,18 @@ def count_predictions(predictions: DataFrame, label: str | None, classes: int) -
         As `lstm_fcn.spark.score` makes it.
     label : str or None
         Integer column with the true label.
-    classes : int
+    labels : sequence of C int
+        What stands for each class in both columns.
     """
     totals = predictions.select(F.count(F.lit(1)).alias("rows"), F.count("error").alias("failed")).collect()[0]
     errors = _most_frequent(predictions.where("error IS NOT NULL").select(F.col("error").alias("value")))
     if label is None:
         return Counts(totals["rows"], totals["failed"], errors, None, {})
     pairs = predictions.where("error IS NULL").select(F.col(label).alias("value"), "prediction")
-    known = F.coalesce(F.col("value").between(0, classes - 1), F.lit(False))
-    confusion = np.zeros((classes, classes), dtype=np.int64)
+    known = F.coalesce(F.col("value").isin(list(labels)), F.lit(False))
+    confusion = np.zeros((len(labels), len(labels)), dtype=np.int64)
     for row in pairs.where(known).groupBy("value", "prediction").count().collect():
-        confusion[row["value"], row["prediction"]] = row["count"]
+        confusion[labels.index(row["value"]), labels.index(row["prediction"])] = row["count"]
     unknown = _most_frequent(pairs.where(~known).select("value"))
     return Counts(totals["rows"], totals["failed"], errors, confusion, unknown)
 

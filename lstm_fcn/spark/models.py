@@ -13,19 +13,19 @@ if TYPE_CHECKING:
 
 
 def load_model(spark: SparkSession, path: str) -> "Model":
-    """Read and check a model file, from the local disk or any storage that Spark reads.
+    """Read and check a pretrained model by its name, or a file from the local disk or any storage that Spark reads.
 
     Raises
     ------
     ModelError
         If it is not there, or as `lstm_fcn.modelfile.parse_model` does.
     """
-    from lstm_fcn.modelfile import MAX_FILE_BYTES, parse_model, read_model
+    from lstm_fcn.modelfile import MAX_FILE_BYTES, find_model, parse_model, pretrained
 
-    if Path(path).is_file():
-        return read_model(Path(path))
-    if Path(path).is_dir() or not holds_files(spark, path):
-        raise ModelError(f"expected a model file at {path}, found {'a folder' if Path(path).is_dir() else 'nothing'}")
+    if Path(path).is_dir():
+        raise ModelError(f"expected a model file at {path}, found a folder")
+    if path in pretrained() or Path(path).is_file() or not holds_files(spark, path):
+        return find_model(path)
     file = spark.read.format("binaryFile").load(path)
     sizes = [row["length"] for row in file.select("length").take(2)]
     if len(sizes) != 1 or sizes[0] > MAX_FILE_BYTES:

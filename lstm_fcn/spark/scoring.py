@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from pyspark import TaskContext
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 BEAT_TYPES = ("array<float>", "array<double>")
 
 _SCORE_SCHEMA = "prediction int, predicted_class string, probability array<float>, error string"
+_SCORE_SCHEMA_OF_SEVERAL = (
+    "prediction array<int>, predicted_class array<string>, probability array<float>, error string"
+)
 _ADDED_COLUMNS = ("prediction", "predicted_class", "probability", "error", "model", "run_id", "_score")
 
 
@@ -54,7 +58,8 @@ def score(
     DataFrame
         As many rows as `table`: its columns but the series, and `prediction` (int), `predicted_class`,
         `probability` (array<float>), `error`, `model`, `run_id`. A row that cannot be scored has NULL for
-        the first three and the reason in `error`.
+        the first three and the reason in `error`. With several labels a series, `prediction` is an array of 0
+        and 1 in the order of the classes, and `predicted_class` one of those that hold.
 
     Raises
     ------
@@ -81,7 +86,9 @@ def _scoring_function(table: DataFrame, model: "Model", batch_size: int) -> Call
             yield score_series(engine, batch)
 
     # Marked so, the UDF runs once where its result is also filtered on.
-    return pandas_udf(lstm_fcn, _SCORE_SCHEMA).asNondeterministic()  # type: ignore[call-overload, no-any-return]
+    several = model.header.network.task == "multilabel"
+    schema = _SCORE_SCHEMA_OF_SEVERAL if several else _SCORE_SCHEMA
+    return pandas_udf(lstm_fcn, schema).asNondeterministic()  # type: ignore[call-overload, no-any-return]
 
 
 def _ship(table: DataFrame, content: bytes) -> Callable[[], bytes]:
@@ -112,10 +119,22 @@ def score_series(engine: "Engine", column: pd.Series) -> pd.DataFrame:
     """Score n arrays into n rows of the UDF's columns, of which a row that cannot be scored has the error."""
     series, errors = stack_series(column, engine.header.network.length)
     probabilities = engine.probabilities(series)
-    labels = probabilities.argmax(axis=1)
+    several = engine.header.network.task == "multilabel"
+    called = _several(engine, probabilities) if several else _single(engine, probabilities)
     # None, not NaN, for what is missing: Spark converts each array by itself.
     rows: list[tuple[Any, ...]] = [(None, None, None, error) for error in errors]
-    for row, label, probability in zip(np.flatnonzero(errors == ""), labels, probabilities, strict=True):
-        rows[row] = (label, engine.header.classes[label], probability, None)
+    for row, (prediction, name), probability in zip(np.flatnonzero(errors == ""), called, probabilities, strict=True):
+        rows[row] = (prediction, name, probability, None)
     result = pd.DataFrame(rows, columns=["prediction", "predicted_class", "probability", "error"], dtype=object)
-    return result.astype({"prediction": "Int32"})
+    return result if several else result.astype({"prediction": "Int32"})
+
+
+def _single(engine: "Engine", probabilities: NDArray[np.float32]) -> Iterator[tuple[int, str]]:
+    classes, predictions = engine.header.classes, engine.header.predictions
+    return ((predictions[i], classes[i]) for i in probabilities.argmax(axis=1))
+
+
+def _several(engine: "Engine", probabilities: NDArray[np.float32]) -> Iterator[tuple[list[int], list[str]]]:
+    for hot in probabilities > 0.5:
+        names = [name for name, holds in zip(engine.header.classes, hot, strict=True) if holds]
+        yield hot.astype(int).tolist(), names

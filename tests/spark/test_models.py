@@ -15,7 +15,7 @@ def test_a_model_is_read_by_path_or_uri(spark: SparkSession, model_file: Path):
 
 
 def test_nothing_and_a_folder_are_no_model(spark: SparkSession, model_file: Path):
-    with pytest.raises(ModelError, match="expected a model file at .*none, found nothing"):
+    with pytest.raises(ModelError, match="no model file at .*none, and no pretrained"):
         load_model(spark, str(model_file.parent / "none"))
     with pytest.raises(ModelError, match="found a folder"):
         load_model(spark, str(model_file.parent))
