@@ -13,7 +13,6 @@ from lstm_fcn.errors import DataError
 from lstm_fcn.hyperparameters import Task
 from lstm_fcn.labels import CLASSES
 
-
 _MOST_CLASSES = 10_000
 
 
