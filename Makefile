@@ -12,8 +12,10 @@ VENV := .venv$(if $(filter-out 4,$(SPARK)),-spark-$(SPARK))
 RUN := $(VENV)/bin/python
 
 DEMO := out/demo
+MODEL := mitbih
 ifeq ($(MITDB),)
 RECORDS := $(DEMO)/records
+MODEL := $(DEMO)/model.safetensors
 HOLD_OUT := --test-records s09,s10
 else ifeq ($(MITDB),download)
 RECORDS := out/mitdb
@@ -22,7 +24,7 @@ RECORDS := $(MITDB)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lint test demo records clean
+.PHONY: help setup lint test bench demo records clean
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 10
@@ -44,17 +46,20 @@ lint: setup  ## ruff and mypy
 test: lint  ## every test; with MITDB=DIR those on the real records too
 	"$(RUN)" -m pytest
 
-demo: records  ## records -> beats -> model -> predictions -> metrics; MITDB=DIR or MITDB=download for real ones
+bench: setup  ## speed against the usual way, as ratios of one run; with MITDB=DIR on the real beats
+	"$(RUN)" tests/benchmarks/bench_training.py --output out/bench-training.json
+
+demo: records  ## records -> beats -> model -> predictions -> metrics; with MITDB=DIR or download on real ones, pretrained
 	"$(RUN)" jobs/prepare.py --records "$(RECORDS)" --output $(DEMO)/beats $(HOLD_OUT)
-	"$(RUN)" jobs/train.py --config conf/train-short.yaml --beats $(DEMO)/beats \
-	    --model $(DEMO)/model.safetensors --pictures $(DEMO)/pictures
-	"$(RUN)" jobs/score.py --beats $(DEMO)/beats --where "split = 'test'" \
-	    --model $(DEMO)/model.safetensors --output $(DEMO)/scored --pictures $(DEMO)/pictures
+ifeq ($(MITDB),)
+	"$(RUN)" jobs/train.py --config conf/train-short.yaml --beats $(DEMO)/beats --model $(MODEL)
+endif
+	"$(RUN)" jobs/score.py --beats $(DEMO)/beats --where "split = 'test'" --model $(MODEL) --output $(DEMO)/scored --pictures $(DEMO)/pictures
 	@echo
 	@echo "Records used: $(if $(MITDB),MIT-BIH ($(RECORDS)),SIMULATED; these figures say nothing about patients)"
 	@echo "Tables (Parquet): $(DEMO)/beats $(DEMO)/scored/predictions $(DEMO)/scored/metrics"
-	@echo "Model:            $(DEMO)/model.safetensors"
-	@echo "Pictures:         $(DEMO)/pictures"
+	@echo "Model:            $(MODEL)$(if $(MITDB), (pretrained))"
+	@echo "Pictures:         $(DEMO)/pictures $(if $(MITDB),,$(DEMO)/model.run)"
 
 records: setup
 	rm -rf $(DEMO)

@@ -5,8 +5,9 @@ from pathlib import Path
 from setuptools import find_packages, setup
 
 RECORDS = ["wfdb>=4.1"]
-TRAIN = ["scikit-learn>=1.3", "imbalanced-learn>=0.12", "tqdm>=4.60"]
 PLOTS = ["matplotlib>=3.7"]
+# scikit-learn 1.6 brought the tags and `validate_data` that the estimator uses, imbalanced-learn 0.13 goes with it.
+TRAIN = ["scikit-learn>=1.6", "imbalanced-learn>=0.13", "tqdm>=4.60", *PLOTS]
 # What pyspark's own "connect" extra asks for; named here because 3.5 and 4.x spell it differently.
 CONNECT = ["grpcio>=1.67", "grpcio-status>=1.67", "googleapis-common-protos>=1.65", "zstandard>=0.25"]
 TEST = ["pytest>=8", "pytest-timeout>=2.3", *CONNECT]
@@ -22,7 +23,7 @@ setup(
     license_files=["LICENSE"],
     python_requires=">=3.10,<3.13",
     packages=find_packages(include=["lstm_fcn", "lstm_fcn.*"]),
-    package_data={"lstm_fcn": ["data/*", "py.typed"]},
+    package_data={"lstm_fcn": ["data/*", "pretrained/*", "py.typed"]},
     install_requires=[
         "numpy>=1.26",
         "pandas>=2.2,<3",
@@ -36,7 +37,7 @@ setup(
         "records": RECORDS,
         "train": TRAIN,
         "plots": PLOTS,
-        "all": RECORDS + TRAIN + PLOTS,
-        "dev": RECORDS + TRAIN + PLOTS + TEST + LINT,
+        "all": RECORDS + TRAIN,
+        "dev": RECORDS + TRAIN + TEST + LINT,
     },
 )

@@ -29,8 +29,8 @@ def main(arguments: Sequence[str]) -> None:
     beats = filter_rows(read_table(spark, settings.beats), settings.where)
     if settings.beat_prefix is not None:
         beats = gather_beat(beats, settings.beat_prefix)
-    several = model.header.network.task == "multilabel"
-    labelled = settings.label in beats.columns and not several
+    integers = model.header.integer_labels if model.header.network.task != "multilabel" else None
+    labelled = settings.label in beats.columns and integers is not None
     if labelled or "label" in settings.model_fields_set:
         check_columns(beats, {settings.label: LABEL_TYPES}, settings.beats)
     run_id, rows = new_run_id(), beats.count()
@@ -39,15 +39,16 @@ def main(arguments: Sequence[str]) -> None:
     scored = score(beats, model, run_id, beat=settings.beat, batch_size=settings.batch_size)
     write_table(spread_predictions(scored, model.header) if settings.form == "columns" else scored, predictions)
 
-    labels, classes = model.header.predictions, model.header.classes
-    counts = count_predictions(read_table(spark, predictions), settings.label if labelled else None, labels)
+    classes = model.header.classes
+    label = settings.label if labelled else None
+    counts = count_predictions(read_table(spark, predictions), label, model.header.predictions)
     if counts.rows != rows:
         raise RuntimeError(f"{rows} rows were read but {counts.rows} predictions written to {predictions}")
     log.info("stage=written rows=%d failed=%d output=%s", rows, counts.failed, predictions)
     for reason, count in counts.errors.items():
         log.warning("stage=written not_scored=%d reason=%r", count, reason)
     if counts.confusion is None:
-        why = "several labels a beat" if several else f"no column '{settings.label}' in {settings.beats}"
+        why = f"no column '{settings.label}' in {settings.beats}" if integers else "the model's labels are no integers"
         log.warning("stage=metrics %s: no metrics", why)
         return
     for value, count in counts.unknown_labels.items():

@@ -2,11 +2,17 @@
 
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from lstm_fcn.console import run_job, stop_on_signals
 from lstm_fcn.errors import SettingsError
 from lstm_fcn.settings import TrainSettings, load_settings
+
+if TYPE_CHECKING:
+    from lstm_fcn.beats import Beats
+    from lstm_fcn.checkpoint import Checkpoint
+    from lstm_fcn.training import Run
 
 log = logging.getLogger("train")
 
@@ -19,17 +25,19 @@ def main(arguments: Sequence[str]) -> None:
     import torch
 
     from lstm_fcn.checkpoint import Checkpoint
-    from lstm_fcn.guards import overlap_warnings, refuse_label_leak
+    from lstm_fcn.guards import refuse_label_leak
     from lstm_fcn.incremental import continued, require_same_form
     from lstm_fcn.modelfile import find_model, read_model, write_model
+    from lstm_fcn.processor import choose_device, choose_precision
     from lstm_fcn.provenance import describe, describe_data, identity
-    from lstm_fcn.run_folder import draw, write_history
+    from lstm_fcn.run_folder import draw
     from lstm_fcn.sampling import select
-    from lstm_fcn.training import Run, train
-    from lstm_fcn.training_set import read_other_rows, read_training_set, read_validation
+    from lstm_fcn.training import train
+    from lstm_fcn.training_set import read_training_set, read_validation
     from lstm_fcn.validation import measure
 
     torch.set_num_threads(settings.threads or os.cpu_count() or 1)
+    precision = choose_precision(settings.precision, choose_device(settings.device))
     parent = find_model(settings.init_from) if settings.init_from else None
     data = read_training_set(settings.beats, settings.rows, parent.header.network.task if parent else settings.task)
     refuse_label_leak(data.beats, data.classes, data.columns)
@@ -39,48 +47,52 @@ def main(arguments: Sequence[str]) -> None:
         optimization, config = continued(parent.header, optimization), parent.header.network
     validation = read_validation(settings.validation, data, config.task) if settings.validation else None
     fitted, held_out = select(data.beats, optimization, data.classes, validation)
-    others = read_other_rows(settings.beats, settings.rows)
-    for name, judging in (("validation", held_out), (f"not {settings.rows}", others)):
-        for warning in overlap_warnings(fitted, judging, name) if judging is not None else ():
-            log.warning("stage=guards %s", warning)
     log.info("stage=read beats=%s fitted=%d held_out=%d", settings.beats, len(fitted), len(held_out or ()))
+    _warn(settings, fitted, held_out)
+    if parent and held_out and parent.header.training_data.fingerprint != fitted.fingerprint():
+        log.warning("stage=guards %s may have been trained on beats that are held out now", settings.init_from)
 
     folder = settings.run_folder
-    checkpoint = Checkpoint(
-        folder / "checkpoint.safetensors",
-        identity(config, optimization, fitted, held_out, parent),
-        settings.checkpoint_seconds,
-    )
-    network, epochs = train(
-        fitted,
-        config,
-        optimization,
-        validation=held_out,
-        initial=parent.network() if parent else None,
-        run=Run(
-            settings.device,
-            settings.precision,
-            checkpoint,
-            on_epoch=lambda epochs: write_history(epochs, folder),
-            stop=stop_on_signals(),
-        ),
-    )
+    known = identity(config, optimization, precision, fitted, held_out, parent)
+    checkpoint = Checkpoint(folder / "checkpoint.safetensors", known, settings.checkpoint_seconds)
+    with stop_on_signals() as stop:
+        network, epochs = train(
+            fitted,
+            config,
+            optimization,
+            validation=held_out,
+            initial=parent.network() if parent else None,
+            run=_run(settings, checkpoint, stop),
+        )
 
-    described = describe_data(
-        fitted, len(data.classes), settings.beats, data.rows, parent.reference if parent else None
-    )
+    source = describe_data(fitted, len(data.classes), settings.beats, data.rows, parent.reference if parent else None)
     metrics = measure(network, fitted, held_out)
-    write_model(
-        settings.model,
-        network,
-        describe(settings.model.stem, network, optimization, described, metrics, classes=data.classes),
-    )
+    header = describe(settings.model.stem, network, optimization, source, metrics, classes=data.classes)
+    write_model(settings.model, network, header)
     checkpoint.remove()
     log.info("stage=train model=%s file=%s", read_model(settings.model).reference, settings.model)
     for name, value in metrics.items():
         print(f"{name:<16}{value:>8.4f}")
     for picture in draw(folder, network, epochs, data.classes, fitted, held_out or fitted):
         log.info("stage=pictures file=%s", picture)
+
+
+def _warn(settings: TrainSettings, fitted: "Beats", held_out: "Beats | None") -> None:
+    from lstm_fcn.guards import overlap_warnings
+    from lstm_fcn.training_set import read_other_rows
+
+    others = read_other_rows(settings.beats, settings.rows)
+    for name, judging in (("held-out", held_out), (f"not {settings.rows}", others)):
+        for warning in overlap_warnings(fitted, judging, name) if judging is not None else ():
+            log.warning("stage=guards %s", warning)
+
+
+def _run(settings: TrainSettings, checkpoint: "Checkpoint", stop: Callable[[], bool]) -> "Run":
+    from lstm_fcn.run_folder import write_history
+    from lstm_fcn.training import Run
+
+    folder = settings.run_folder
+    return Run(settings.device, settings.precision, checkpoint, lambda epochs: write_history(epochs, folder), stop)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,10 @@
 """The beat table: its columns, reading it for training, and telling which beats can be scored."""
 
 import hashlib
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -59,6 +61,11 @@ class Beats:
         """SHA-256 over the values and the labels, in their order."""
         content = self.series.astype("<f4").tobytes() + self.labels.astype("<i8").tobytes()
         return hashlib.sha256(content).hexdigest()
+
+
+def is_csv(path: str) -> bool:
+    """Tell a CSV file, compressed or not, from a table."""
+    return re.search(r"\.csv(\.(gz|bz2|zip|xz|zst))?$", path.lower()) is not None and not Path(path).is_dir()
 
 
 class UnlabelledBeats(NamedTuple):

@@ -89,5 +89,6 @@ class Checkpoint:
             )
 
     def remove(self) -> None:
-        """Delete it; the training is over."""
-        self.path.unlink(missing_ok=True)
+        """Delete it, and what a killed process may have left half written; the training is over."""
+        for file in (self.path, *self.path.parent.glob(f".{self.path.name}.*.tmp")):
+            file.unlink(missing_ok=True)

@@ -3,7 +3,9 @@
 import logging
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from threading import current_thread, main_thread
 from types import FrameType
 
 from lstm_fcn.errors import LstmFcnError
@@ -38,20 +40,29 @@ def run_job(main: Callable[[Sequence[str]], None]) -> None:
         sys.exit(1)
 
 
-def stop_on_signals() -> Callable[[], bool]:
+@contextmanager
+def stop_on_signals() -> Iterator[Callable[[], bool]]:
     """Let SIGTERM and Ctrl-C ask for a stop instead of ending the process; a second one ends it.
 
-    Returns
-    -------
+    Outside the main thread signals cannot be taken, and nothing is changed.
+
+    Yields
+    ------
     callable
         Whether a stop was asked for.
     """
-    asked = []
+    asked: list[int] = []
+    numbers = (signal.SIGTERM, signal.SIGINT) if current_thread() is main_thread() else ()
+    before = {number: signal.getsignal(number) for number in numbers}
 
     def ask(number: int, _: FrameType | None) -> None:
         asked.append(number)
-        signal.signal(number, signal.SIG_DFL)
+        signal.signal(number, before[signal.Signals(number)])
 
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in numbers:
         signal.signal(number, ask)
-    return lambda: bool(asked)
+    try:
+        yield lambda: bool(asked)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -122,6 +122,8 @@ class LSTMFCNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         config = NetworkConfig(**self._subset(Architecture) | {"task": task}, length=length, classes=len(names))
         optimization = Optimization(**self._subset(Optimization), seed=self._seed())
         validation = None if validation_data is None else self._validation(*validation_data)
+        if validation is not None and self.validation_share:
+            raise ValueError("expected validation_data or validation_share, found both")
         fitted, held_out = select(beats, optimization, names, validation)
         network, self.history_ = train(
             fitted, config, optimization, validation=held_out, run=Run(device="cpu", precision=self.precision)
@@ -145,7 +147,7 @@ class LSTMFCNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         if type_of_target(y, raise_unknown=True) == "multilabel-indicator":
             self.classes_ = np.arange(y.shape[1])
             found: Task = "multilabel"
-            labels = y.astype(np.int64)
+            labels = _indicators(y, y.shape[1])
         else:
             self.classes_, labels = np.unique(column_or_1d(y, warn=True), return_inverse=True)
             found = "binary" if len(self.classes_) == 2 else "multiclass"
@@ -153,12 +155,14 @@ class LSTMFCNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             raise ValueError(f"Classifier can't train when only one class is present: found {self.classes_}")
         if self.task not in (None, found) and (self.task, found) != ("multiclass", "binary"):
             raise ValueError(f"task={self.task!r}, but y looks like {found} with {len(self.classes_)} classes")
+        self._several = found == "multilabel"
         return self.task or found, labels
 
     def _validation(self, X: ArrayLike, y: ArrayLike) -> Beats:
         series, labels = validate_data(self, X, y, dtype=np.float32, multi_output=True, reset=False)
-        if labels.ndim > 1:
-            return Beats(series, labels.astype(np.int64))
+        if self._several:
+            return Beats(series, _indicators(labels, len(self.classes_)))
+        labels = column_or_1d(labels)
         unknown = np.setdiff1d(labels, self.classes_)
         if len(unknown):
             raise ValueError(f"validation_data has labels that y has not: {unknown}")
@@ -219,3 +223,9 @@ class LSTMFCNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_label = True
         return tags
+
+
+def _indicators(y: NDArray[Any], count: int) -> NDArray[np.int64]:
+    if y.ndim != 2 or y.shape[1] != count or not np.isin(y, (0, 1)).all():
+        raise ValueError(f"expected labels of shape (n, {count}), 0 or 1 in each, found shape {y.shape}")
+    return y.astype(np.int64)

@@ -17,7 +17,7 @@ def refuse_label_leak(beats: Beats, classes: Sequence[str], columns: Sequence[st
 
     That is what a label, or one column of a one-hot label, looks like that was left among the values: few
     different values, each of which occurs with that class always or never. Fewer than 50 beats, or less
-    than ten for each different value, are too few to tell.
+    than ten for each different value or of the class, are too few to tell.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ def refuse_label_leak(beats: Beats, classes: Sequence[str], columns: Sequence[st
     for column, values in zip(columns, beats.series.T, strict=True):
         told = _told_classes(values, belongs)
         if told.any():
-            which = "the label" if told[belongs.any(axis=0)].all() else f"class {classes[int(told.argmax())]}"
+            which = "the label" if told[_has_enough(belongs)].all() else f"class {classes[int(told.argmax())]}"
             raise DataError(
                 f"'{column}' determines {which} of every one of {len(beats):,} series: it looks like a label "
                 "left among the values. Take it out of the series; no figure of a model that sees it means anything"
@@ -57,7 +57,14 @@ def _told_classes(values: NDArray[np.float32], belongs: NDArray[np.bool_]) -> ND
     count = np.bincount(value)[:, None]
     inside = np.stack([np.bincount(value, weights=of_class) for of_class in belongs.T], axis=1)
     separated: NDArray[np.bool_] = ((inside == 0) | (inside == count)).all(axis=0)
-    return separated & belongs.any(axis=0) & ~belongs.all(axis=0)
+    return separated & _has_enough(belongs)
+
+
+def _has_enough(belongs: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Tell which classes have several beats in and out of them: chance separates a single one easily."""
+    members = belongs.sum(axis=0)
+    enough: NDArray[np.bool_] = np.minimum(members, len(belongs) - members) >= _BEATS_PER_VALUE
+    return enough
 
 
 def count_identical(series: NDArray[np.float32], others: NDArray[np.float32]) -> int:

@@ -70,10 +70,15 @@ class Header(_Part):
     versions: dict[str, str]
 
     @property
+    def integer_labels(self) -> list[int] | None:
+        """The labels, where all are whole numbers that fit into an int column."""
+        whole = [int(label) for label in self.labels if type(label) in (int, float) and label == int(label)]
+        return whole if len(whole) == len(self.labels) and max(map(abs, whole)) < 2**31 else None
+
+    @property
     def predictions(self) -> list[int]:
-        """What a column of predictions holds for each class: its label, or its position where one is no integer."""
-        integers = [label for label in self.labels if type(label) is int]
-        return integers if len(integers) == len(self.labels) else list(range(len(self.labels)))
+        """What a column of predictions holds for each class: its label, or else its position."""
+        return self.integer_labels or list(range(len(self.labels)))
 
     @model_validator(mode="after")
     def _one_name_a_class(self) -> "Header":

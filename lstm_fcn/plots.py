@@ -7,6 +7,7 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from lstm_fcn.beats import Beats
@@ -38,7 +39,7 @@ def plot_class_counts(counts: NDArray[np.int64], classes: Sequence[str], folder:
     with mpl.rc_context(_STYLE):
         figure = Figure(figsize=(5.4, 3), layout="constrained")
         ax = figure.subplots()
-        bars = ax.bar(list(classes), counts, color="tab:blue")
+        bars = ax.bar(np.arange(len(classes)), counts, tick_label=list(classes), color="tab:blue")
         ax.bar_label(bars, [f"{count:,}" for count in counts], fontsize=8)
         ax.set_yscale("log")
         ax.set_ylim(bottom=0.5)
@@ -62,6 +63,7 @@ def plot_history(epochs: Sequence[dict[str, float | None]], folder: Path) -> Pat
                 if epochs[0][name] is not None:
                     _draw_curve(ax, [epoch[name] for epoch in epochs], name)
             ax.set_xlabel("epoch")
+            ax.xaxis.set_major_locator(MaxNLocator(integer=True))
             ax.set_title(title, fontsize=9)
             ax.legend(frameon=False)
         return _save(figure, folder / "training.png")

@@ -42,15 +42,16 @@ def describe(
     labels : sequence, optional
         What stands for each class in the labels; without it 0, 1, ...
     """
+    is_aami = tuple(classes) == CLASSES
     return Header(
         name=name,
         network=network.config,
         optimization=optimization,
         scaling=Scaling(mean=network.mean, std=network.std),
         classes=list(classes),
-        class_names=[CLASS_NAMES.get(name, name) for name in classes],
+        class_names=[CLASS_NAMES[name] if is_aami else name for name in classes],
         labels=list(range(len(classes)) if labels is None else labels),
-        sampling_frequency=SERIES_FREQUENCY if tuple(classes) == CLASSES else None,
+        sampling_frequency=SERIES_FREQUENCY if is_aami else None,
         training_data=data,
         metrics=metrics,
         versions=versions(),
@@ -71,10 +72,16 @@ def describe_data(
 
 
 def identity(
-    config: NetworkConfig, optimization: Optimization, fitted: Beats, held_out: Beats | None, parent: Model | None
+    config: NetworkConfig,
+    optimization: Optimization,
+    precision: torch.dtype,
+    fitted: Beats,
+    held_out: Beats | None,
+    parent: Model | None,
 ) -> dict[str, Any]:
     """Give all that decides a training's outcome but the machine, to tell whether a checkpoint belongs to it."""
     return {
+        "precision": str(precision).removeprefix("torch."),
         **config.model_dump(),
         **optimization.model_dump(),
         "fitted beats": fitted.fingerprint(),

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from sklearn.model_selection import GroupShuffleSplit, train_test_split
 
 from lstm_fcn.beats import Beats
-from lstm_fcn.errors import DataError
+from lstm_fcn.errors import DataError, SettingsError
 from lstm_fcn.hyperparameters import Optimization
 
 _EXPONENT = {"none": 0.0, "fourth-root": 0.25, "sqrt": 0.5, "balanced": 1.0}
@@ -18,7 +18,7 @@ _EXPONENT = {"none": 0.0, "fourth-root": 0.25, "sqrt": 0.5, "balanced": 1.0}
 def undersample(beats: Beats, seed: int) -> Beats:
     """Draw from every class as many beats as the rarest has, without replacement."""
     if beats.labels.ndim > 1:
-        raise DataError("sampling 'under' needs one class a series; with several use class weights")
+        raise DataError("sampling 'under' needs one class a series, found several")
     rows = np.arange(len(beats)).reshape(-1, 1)
     kept, _ = RandomUnderSampler(random_state=seed).fit_resample(rows, beats.labels)
     return beats.take(np.sort(kept[:, 0]))
@@ -39,10 +39,33 @@ def class_weights(
     -------
     (C,) float32 array
     """
-    weights = counts.astype(np.float64) ** -_EXPONENT[kind]
+    weights = np.maximum(counts, 1).astype(np.float64) ** -_EXPONENT[kind]
     scale = counts.sum() / (weights * counts).sum()
     scaled: NDArray[np.float32] = (weights * scale).astype(np.float32)
     return scaled
+
+
+def positive_weights(
+    counts: NDArray[np.int64], total: int, kind: Literal["none", "fourth-root", "sqrt", "balanced"]
+) -> NDArray[np.float32]:
+    """Weigh, where a series can have several labels, each label's ones against its zeros by a root of their rarity.
+
+    Parameters
+    ----------
+    counts : (C,) int array
+        Beats that have each label.
+    total : int
+        All beats.
+    kind : str
+
+    Returns
+    -------
+    (C,) float32 array
+        Of the ones; the zeros weigh 1.
+    """
+    present = np.maximum(counts, 1)
+    weights: NDArray[np.float32] = ((total - counts + 1) / present) ** _EXPONENT[kind]
+    return weights.astype(np.float32)
 
 
 def hold_out(
@@ -92,10 +115,14 @@ def select(
     ------
     DataError
         If a class has no beat to fit, or as `hold_out` does.
+    SettingsError
+        If early stopping is asked for without beats to judge by.
     """
-    if optimization.validation_share:
+    if validation is None and optimization.validation_share:
         fitted, held_out = hold_out(beats, optimization.validation_share, optimization.validation_by, optimization.seed)
         beats, validation = beats.take(fitted), beats.take(held_out)
+    if validation is None and optimization.early_stopping:
+        raise SettingsError("early stopping needs beats to judge by: set validation_share, or give validation beats")
     require_every_class(beats, classes)
     if optimization.sampling == "under":
         beats = undersample(beats, optimization.seed)

@@ -12,6 +12,7 @@ import yaml
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
+from lstm_fcn.beats import is_csv
 from lstm_fcn.errors import SettingsError
 from lstm_fcn.hyperparameters import Architecture, Device, NetworkConfig, Optimization, Precision
 
@@ -108,7 +109,7 @@ class TrainSettings(JobSettings, Architecture, Optimization):
         None, description="model to begin with; of the hyperparameters only lr, batch-size and epochs are then yours"
     )
     run: Path | None = Field(
-        None, description="local folder for history, pictures and the checkpoint; without it MODEL with the ending .run"
+        None, description="local folder for history, pictures and the checkpoint; without it MODEL.run"
     )
     checkpoint_seconds: float = Field(60, ge=0, description="how often to save an unfinished training")
     device: Device = Field("auto", description="auto: CUDA where torch finds a device")
@@ -125,12 +126,19 @@ class TrainSettings(JobSettings, Architecture, Optimization):
             )
         if self.validation is not None and self.validation_share:
             raise ValueError("expected --validation or --validation-share, found both")
+        if self.validation_by == "record" and not self.validation_share:
+            raise ValueError("--validation-by record goes with --validation-share")
+        if "rows" in self.model_fields_set and is_csv(self.beats):
+            raise ValueError("--rows goes with a beat table; a .csv file is read whole")
+        for flag, path in (("--model", self.model), ("--run", self.run)):
+            if path is not None and ":/" in str(path):
+                raise ValueError(f"expected {flag} to be a local path, found {path}")
         return self
 
     @property
     def run_folder(self) -> Path:
         """Where history, pictures and the checkpoint go."""
-        return self.run or self.model.with_suffix(".run")
+        return self.run or self.model.with_name(self.model.name.removesuffix(".safetensors") + ".run")
 
     def network(self, length: int, classes: int) -> NetworkConfig:
         """Give the network's configuration for series of this length and so many classes."""
@@ -160,6 +168,12 @@ class ScoreSettings(JobSettings):
     label: str = Field("label", description="column with the true label; without such a column, no metrics")
     batch_size: int = Field(16, ge=1, le=65536, description="beats the network takes at once")
     pictures: Path | None = Field(None, description="local folder for a picture of the confusion matrix")
+
+    @model_validator(mode="after")
+    def _one_form_of_series(self) -> "ScoreSettings":
+        if self.beat_prefix is not None and "beat" in self.model_fields_set:
+            raise ValueError("expected --beat or --beat-prefix, found both")
+        return self
 
 
 def load_settings(cls: type[Settings], arguments: Sequence[str], program: str) -> Settings:

@@ -1,5 +1,6 @@
 """Writing local files so that a reader finds the old content or the new one, never a part."""
 
+import contextlib
 import os
 from pathlib import Path
 
@@ -26,4 +27,5 @@ def write_atomically(path: Path, content: bytes) -> None:
         was = "the one that was there is unchanged" if path.exists() else "nothing was left there"
         raise StorageError(f"cannot write {path} ({len(content):,} bytes): {error.strerror}; {was}") from error
     finally:
-        draft.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # the first error is the one to tell
+            draft.unlink()

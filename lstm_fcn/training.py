@@ -14,11 +14,11 @@ from tqdm import tqdm
 
 from lstm_fcn.beats import Beats
 from lstm_fcn.checkpoint import Checkpoint
-from lstm_fcn.errors import StoppedError
+from lstm_fcn.errors import ModelError, StoppedError
 from lstm_fcn.hyperparameters import Device, NetworkConfig, Optimization, Precision
 from lstm_fcn.network import LSTMFCN
 from lstm_fcn.processor import choose_device, choose_precision
-from lstm_fcn.sampling import class_weights
+from lstm_fcn.sampling import class_weights, positive_weights
 from lstm_fcn.training_state import Epoch, Progress, TrainingState
 from lstm_fcn.validation import batches, decide, loss_of, recompute_batchnorm, validate
 
@@ -80,6 +80,10 @@ def train(
     ------
     StoppedError
         If `run.stop` asks for it.
+    ModelError
+        If the loss is no longer finite, or the checkpoint is damaged.
+    SettingsError
+        If the checkpoint is of another training.
     """
     run = run or Run()
     with torch.random.fork_rng(), tqdm(unit="beat", unit_scale=True, disable=None, leave=False) as bar:
@@ -107,18 +111,26 @@ class _Training:
         self.optimization, self.run = optimization, run
         self.device = choose_device(run.device)
         self.precision = choose_precision(run.precision, self.device)
-        network = initial or LSTMFCN(config, float(beats.series.mean()), float(beats.series.std()) or 1.0)
+        network = copy.deepcopy(initial) if initial is not None else LSTMFCN(config, *_scaling(beats))
         self.state = TrainingState(network.to(self.device), optimization)
         self.series, self.labels = self._tensors(beats)
         self.validation = self._tensors(validation) if validation is not None else None
-        counts = beats.class_counts(config.classes)
-        weights = class_weights(np.maximum(counts, 1), optimization.class_weights)
+        counts, kind = beats.class_counts(config.classes), optimization.class_weights
+        several = config.task == "multilabel"
+        weights = positive_weights(counts, len(beats), kind) if several else class_weights(counts, kind)
         self.weights = torch.from_numpy(weights).to(self.device)
         self.saved_at = time.monotonic()
         if run.checkpoint is not None:
-            saved = run.checkpoint.read(self.state.shapes())
-            if saved is not None:
-                self.state.restore(*saved)
+            self._restore(run.checkpoint)
+
+    def _restore(self, checkpoint: Checkpoint) -> None:
+        saved = checkpoint.read(self.state.shapes())
+        if saved is None:
+            return
+        try:
+            self.state.restore(*saved)
+        except (ValueError, RuntimeError, KeyError) as error:
+            raise ModelError(f"the checkpoint {checkpoint.path} is damaged; delete it to begin anew") from error
 
     def _tensors(self, beats: Beats) -> tuple[Tensor, Tensor]:
         return torch.from_numpy(beats.series).to(self.device), torch.from_numpy(beats.labels).to(self.device)
@@ -156,6 +168,11 @@ class _Training:
         with self._autocast():
             logits = network.logits(self.series[rows])
         loss = loss_of(network, logits.float(), labels, self.weights)
+        if not math.isfinite(loss.item()):
+            raise ModelError(
+                f"the training diverged in epoch {len(self.progress.epochs) + 1}: the loss is {loss.item()}; lower lr "
+                f"(now {self.optimization.lr}), or look for extreme values among the beats"
+            )
         self.state.step(loss, self.learning_rate())
         self.progress.rows_done += len(rows)
         self.progress.loss += loss.item() * len(rows)
@@ -195,7 +212,8 @@ class _Training:
                 self.state.best = copy.deepcopy(judged.state_dict())
         self.state.progress = Progress(epochs=[*progress.epochs, epoch], best_epoch=progress.best_epoch)
         self.run.on_epoch(self.progress.epochs)
-        self._save_if_due()
+        if not self.finished():
+            self._save_if_due()
 
     def _judged(self) -> LSTMFCN:
         """The network that would be kept if this were the last epoch, with statistics of its own."""
@@ -223,3 +241,8 @@ class _Training:
         if stop:
             where = f"saved to {checkpoint.path}; the same command goes on" if checkpoint else "nothing was saved"
             raise StoppedError(f"stopped in epoch {len(self.progress.epochs) + 1}: {where}")
+
+
+def _scaling(beats: Beats) -> tuple[float, float]:
+    """Mean and standard deviation of all values; 1 for a deviation of 0."""
+    return float(beats.series.mean(dtype=np.float64)), float(beats.series.std(dtype=np.float64)) or 1.0

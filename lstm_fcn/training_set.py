@@ -1,14 +1,14 @@
 """Reading what a training learns from: a beat table, or one of the two CSV forms."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from lstm_fcn.beats import BEAT_LENGTH, Beats, UnlabelledBeats, read_beats, read_other_beats
+from lstm_fcn.beats import BEAT_LENGTH, Beats, UnlabelledBeats, is_csv, read_beats, read_other_beats
 from lstm_fcn.errors import DataError
 from lstm_fcn.hyperparameters import Task
 from lstm_fcn.labels import CLASSES
@@ -36,11 +36,6 @@ class TrainingSet:
     rows: str
 
 
-def is_csv(path: str) -> bool:
-    """Tell a CSV file, compressed or not, from a table."""
-    return ".csv" in Path(path).suffixes
-
-
 def read_training_set(path: str, rows: str, task: Task) -> TrainingSet:
     """Read labelled series.
 
@@ -60,10 +55,21 @@ def read_training_set(path: str, rows: str, task: Task) -> TrainingSet:
         If it is not there, has another form, or values are missing.
     """
     if is_csv(path):
-        return _with_header(path, task) if _has_header(path) else _label_last(path)
-    column, value = rows.split("=")
-    columns = [f"beat[{i}]" for i in range(BEAT_LENGTH)]
-    return TrainingSet(read_beats(path, column, value), CLASSES, columns, rows)
+        data = _with_header(path, task) if _has_header(path) else _label_last(path)
+    else:
+        columns = [f"beat[{i}]" for i in range(BEAT_LENGTH)]
+        data = TrainingSet(read_beats(path, *rows.split("=")), CLASSES, columns, rows)
+    _check_task(data, task, path)
+    return data
+
+
+def _check_task(data: TrainingSet, task: Task, path: str) -> None:
+    count, several = len(data.classes), data.beats.labels.ndim > 1
+    if several != (task == "multilabel"):
+        raise DataError(f"{path}: --task {task} needs a .csv file with several columns y* (0 or 1 in each)")
+    if count < 2 or (task == "binary" and count != 2):
+        expected = "two classes" if task == "binary" else "two classes or more"
+        raise DataError(f"{path}: expected {expected}, found {', '.join(data.classes)}")
 
 
 def read_validation(path: str, data: TrainingSet, task: Task) -> Beats:
@@ -74,12 +80,18 @@ def read_validation(path: str, data: TrainingSet, task: Task) -> Beats:
     DataError
         If they do not fit the training's, or as `read_training_set` does.
     """
-    found = read_training_set(path, "", task) if is_csv(path) else TrainingSet(read_beats(path), CLASSES, (), "all")
+    named = is_csv(path) and _has_header(path)
+    if named:
+        found = _with_header(path, task)
+    else:
+        found = _label_last(path) if is_csv(path) else TrainingSet(read_beats(path), CLASSES, (), "all")
     expected, length = data.beats.series.shape[1], found.beats.series.shape[1]
     if length != expected:
         raise DataError(f"{path}: expected series of {expected} values as in training, found {length}")
-    if found.classes != data.classes[: len(found.classes)]:
+    if found.classes != data.classes if named else len(found.classes) > len(data.classes):
         raise DataError(f"{path}: expected the classes {', '.join(data.classes)}, found {', '.join(found.classes)}")
+    if set(found.columns) == set(data.columns) and list(found.columns) != list(data.columns):
+        raise DataError(f"{path}: its columns are those of the training in another order")
     return found.beats
 
 
@@ -96,8 +108,10 @@ def _has_header(path: str) -> bool:
 def _read_csv(path: str, **options: object) -> pd.DataFrame:
     try:
         table: pd.DataFrame = pd.read_csv(path, **options)  # type: ignore[call-overload]
-    except (OSError, ValueError, UnicodeDecodeError) as error:
+    except (OSError, ValueError, ImportError) as error:
         raise DataError(f"cannot read the CSV file {path}: {error}") from error
+    if table.empty:
+        raise DataError(f"{path} has no rows")
     return table
 
 
@@ -110,7 +124,9 @@ def _label_last(path: str) -> TrainingSet:
     if len(odd):
         raise DataError(f"{path}: expected a label 0, 1, ... in the last column, found {odd[0]:g}")
     count = int(labels.max()) + 1
-    is_published = values.shape[1] == BEAT_LENGTH + 1 and count <= len(CLASSES)
+    if values.shape[1] < 2:
+        raise DataError(f"{path}: expected values and a label in each row, found a single column")
+    is_published = values.shape[1] == BEAT_LENGTH + 1 and count == len(CLASSES)
     classes = CLASSES if is_published else tuple(str(label) for label in range(count))
     beats = Beats(np.ascontiguousarray(values[:, :-1], np.float32), labels.astype(np.int64))
     return TrainingSet(beats, classes, list(table.columns[:-1]), "all")
@@ -118,13 +134,19 @@ def _label_last(path: str) -> TrainingSet:
 
 def _with_header(path: str, task: Task) -> TrainingSet:
     table = _read_csv(path)
-    x = [name for name in table.columns if name.startswith("x")]
+    x = sorted((name for name in table.columns if name.startswith("x")), key=_number)
     y = [name for name in table.columns if name.startswith("y")]
     if not x or not y:
         raise DataError(f"{path}: expected columns y* and x*, found {', '.join(table.columns[:5])}, ...")
     series = _numbers(table[x], path).astype(np.float32)
     classes, labels = _one_hot(_numbers(table[y], path), tuple(y), task, path)
     return TrainingSet(Beats(series, labels), classes, x, "all")
+
+
+def _number(name: str) -> int:
+    """Give the number at the end of a column's name, so that x_10 comes after x_9 wherever it stands."""
+    digits = re.search(r"\d+$", name)
+    return int(digits[0]) if digits else 0
 
 
 def _one_hot(
@@ -148,7 +170,8 @@ def _one_hot(
 
 def _numbers(table: pd.DataFrame, path: str) -> NDArray[np.float64]:
     values: NDArray[np.float64] = table.apply(pd.to_numeric, errors="coerce").to_numpy(dtype=np.float64)
-    bad = np.argwhere(~np.isfinite(values))
+    with np.errstate(over="ignore"):  # a value beyond float32 is named below
+        bad = np.argwhere(~np.isfinite(values.astype(np.float32)))
     if len(bad):
         row, column = bad[0]
         found = str(table.iloc[row, column])

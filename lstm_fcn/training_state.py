@@ -70,7 +70,7 @@ class TrainingState:
         return cast(LSTMFCN, self.average.module) if self.average is not None else self.network
 
     def tensors(self) -> dict[str, Tensor]:
-        """Give everything but the progress, the state of the random numbers included."""
+        """Give everything but the progress, the state of the processor's random numbers included."""
         groups: dict[str, Mapping[str, Tensor]] = {
             "network": self.network.state_dict(),
             "average": self.average.state_dict() if self.average is not None else {},

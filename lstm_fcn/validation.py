@@ -1,7 +1,7 @@
 """How good a network is in the middle of its training: BatchNorm statistics first, then loss and scores."""
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 import torch
@@ -34,7 +34,8 @@ def recompute_batchnorm(network: LSTMFCN, series: Tensor, rng: np.random.Generat
     holds one patient's beats, which differ less than those of all.
     """
     rows = torch.from_numpy(rng.permutation(len(series))[:_BATCHNORM_ROWS]).to(series.device)
-    update_bn(batches(series[rows], _BATCHNORM_BATCH), network)
+    with torch.random.fork_rng():  # dropout draws here too, which must not change the training
+        update_bn(batches(series[rows], _BATCHNORM_BATCH), network)
 
 
 def batches(rows: Tensor, size: int) -> Iterator[Tensor]:
@@ -47,15 +48,15 @@ def batches(rows: Tensor, size: int) -> Iterator[Tensor]:
 
 
 def loss_of(network: LSTMFCN, logits: Tensor, labels: Tensor, weights: Tensor | None = None) -> Tensor:
-    """Mean over the batch of the weighted cross entropy; of the sum over the classes' own with several labels.
+    """Mean over the batch of the weighted cross entropy; with several labels of the sum over the labels' own.
 
-    Not divided by the weights of the batch, so that a beat weighs the same in whatever company.
+    The weights are those of the classes; with several labels those of each label's ones. Not divided by the
+    weights of the batch, so that a beat weighs the same in whatever company.
     """
     if network.config.task == "multilabel":
-        entropy = nn.functional.binary_cross_entropy_with_logits(logits, labels.float(), weights, reduction="sum")
-    else:
-        entropy = nn.functional.cross_entropy(logits, labels, weights, reduction="sum")
-    return entropy / len(labels)
+        of_each = nn.BCEWithLogitsLoss(pos_weight=weights, reduction="sum")
+        return cast(Tensor, of_each(logits, labels.float())) / len(labels)
+    return nn.functional.cross_entropy(logits, labels, weights, reduction="sum") / len(labels)
 
 
 def decide(network: LSTMFCN, logits: Tensor) -> Tensor:
@@ -85,5 +86,5 @@ def measure(network: LSTMFCN, fitted: Beats, held_out: Beats | None) -> dict[str
 
 
 def macro_f1(true: NDArray[np.int64], called: NDArray[np.int64]) -> float:
-    """Average F1 over the classes that occur or were called."""
+    """Average F1 over the classes that occur or were called; with several labels a series over all of them."""
     return float(f1_score(true, called, average="macro", zero_division=0))

@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 torch.set_num_threads(1)  # the tests' networks are small
 
 
-def make_network(**config: int) -> LSTMFCN:
+def make_network(**config: int | str) -> LSTMFCN:
     """A network with random weights, and BatchNorm statistics that are not those it starts with."""
     torch.manual_seed(0)
     network = LSTMFCN(NetworkConfig(**{"length": BEAT_LENGTH, "classes": 5, **config}), mean=0.3, std=0.7)
     for module in network.modules():
-        if isinstance(module, torch.nn.BatchNorm1d):
+        if isinstance(module, torch.nn.BatchNorm2d):
             for values in (module.running_mean, module.running_var, module.weight, module.bias):
                 torch.nn.init.uniform_(values, 0.5, 1.5)
     return network.eval()
@@ -54,7 +54,7 @@ def beats() -> Beats:
 
 @pytest.fixture(scope="session")
 def save_model(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
-    def save(**config: int) -> Path:
+    def save(**config: int | str) -> Path:
         path = tmp_path_factory.mktemp("model") / "small.safetensors"
         network = make_network(**config)
         write_model(path, network, header_of(network, "small"))

@@ -69,13 +69,23 @@ def test_no_model_of_that_name(tmp_path: Path):
         LSTMFCNClassifier.load("nothing")
 
 
-def test_the_best_epoch_on_validation_data_is_kept_and_told():
+def test_validation_data_stop_the_training_early():
     X, y = waves()
-    classifier = LSTMFCNClassifier(**SMALL, early_stopping=5).fit(X[:60], y[:60], validation_data=(X[60:], y[60:]))
-    best = max(epoch.valid_macro_f1 for epoch in classifier.history_)
-    assert classifier.model_.header.metrics["valid_macro_f1"] == pytest.approx(best, abs=0.05)
+    classifier = LSTMFCNClassifier(**{**SMALL, "epochs": 60}, early_stopping=4)
+    classifier.fit(X[:60], y[:60], validation_data=(X[60:], y[60:]))
+    scores = [epoch.valid_macro_f1 for epoch in classifier.history_]
+    assert len(scores) == int(np.argmax(scores)) + 5 < 60
+    assert classifier.model_.header.metrics["valid_macro_f1"] == pytest.approx(max(scores), abs=0.05)
+
+
+def test_validation_data_that_do_not_fit_are_refused():
+    X, y = waves()
     with pytest.raises(ValueError, match=r"validation_data has labels that y has not: \[7\]"):
-        classifier.fit(X, y, validation_data=(X[:2], [7, 0]))
+        LSTMFCNClassifier(**SMALL).fit(X, y, validation_data=(X[:2], [7, 0]))
+    with pytest.raises(ValueError, match="expected validation_data or validation_share, found both"):
+        LSTMFCNClassifier(**SMALL, validation_share=0.2).fit(X, y, validation_data=(X, y))
+    with pytest.raises(ValueError, match=r"expected labels of shape \(n, 3\), 0 or 1 in each, found shape \(90, 2\)"):
+        LSTMFCNClassifier(**SMALL).fit(X, np.eye(3, dtype=int)[y], validation_data=(X, np.eye(3, dtype=int)[y][:, :2]))
 
 
 def test_it_works_where_scikit_learn_puts_classifiers():

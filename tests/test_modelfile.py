@@ -143,3 +143,19 @@ def test_weights_of_another_type_are_refused(model: Model):
 def test_weights_that_are_not_numbers_are_refused(model: Model):
     with pytest.raises(ModelError, match=r"head\.bias holds NaN"):
         parse_model(rebuilt(model, lambda _: None, lambda t: t["head.bias"].fill_(float("nan"))), "m")
+
+
+@pytest.mark.parametrize(
+    ("labels", "predictions"),
+    [
+        ([3, 1, 2, 5, 4], [3, 1, 2, 5, 4]),
+        ([1.0, 2.0, 3.0, 4.0, 5.0], [1, 2, 3, 4, 5]),
+        ([0.5, 1.0, 2.0, 3.0, 4.0], [0, 1, 2, 3, 4]),
+        ([1, 2, 3, 4, 2**40], [0, 1, 2, 3, 4]),
+        (["a", "b", "c", "d", "e"], [0, 1, 2, 3, 4]),
+    ],
+)
+def test_predictions_are_the_labels_where_these_are_integers(model: Model, labels: list, predictions: list[int]):
+    found = parse_model(rebuilt(model, lambda header: header.update(labels=labels)), "m").header
+    assert found.predictions == predictions
+    assert (found.integer_labels is None) == (labels not in (predictions, [float(p) for p in predictions]))

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 
 from lstm_fcn.beats import Beats
-from lstm_fcn.errors import DataError
+from lstm_fcn.errors import DataError, SettingsError
 from lstm_fcn.hyperparameters import Optimization
-from lstm_fcn.sampling import class_weights, hold_out, select, undersample
+from lstm_fcn.sampling import class_weights, hold_out, positive_weights, select, undersample
 
 
 def numbered(labels: np.ndarray, records: np.ndarray | None = None) -> Beats:
@@ -63,6 +63,24 @@ def test_held_out_beats_are_not_sampled():
     assert np.bincount(fitted.labels).tolist() == [8, 8, 8]
     assert np.bincount(held_out.labels).tolist() == [12, 4, 2]
     assert not set(fitted.series[:, 0]) & set(held_out.series[:, 0])
+
+
+def test_validation_beats_that_are_given_leave_all_others_to_fit():
+    given = numbered(np.array([0, 1, 2]))
+    fitted, held_out = select(UNEVEN, Optimization(validation_share=0.2), "abc", given)
+    assert len(fitted) == 90
+    assert held_out is given
+
+
+def test_early_stopping_without_beats_to_judge_by_is_refused():
+    with pytest.raises(SettingsError, match="early stopping needs beats to judge by"):
+        select(UNEVEN, Optimization(early_stopping=3), "abc")
+
+
+def test_the_ones_of_a_rare_label_weigh_by_a_root_of_their_rarity():
+    weights = positive_weights(np.array([49, 4, 0]), 99, "sqrt")
+    assert weights.tolist() == pytest.approx([(51 / 49) ** 0.5, 24**0.5, 10.0])
+    assert positive_weights(np.array([49, 4, 0]), 99, "none").tolist() == [1, 1, 1]
 
 
 def test_a_class_without_beats_is_refused():

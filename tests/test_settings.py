@@ -18,6 +18,8 @@ SETTINGS = {
     "prepare": PrepareSettings,
     "score": ScoreSettings,
     "simulate": SimulateSettings,
+    "train-inter-patient": TrainSettings,
+    "train-mitbih": TrainSettings,
     "train-short": TrainSettings,
     "train-undersampled": TrainSettings,
 }
@@ -152,3 +154,30 @@ def test_prepare_takes_one_source(sources: list[str]):
 def test_the_split_of_records_cannot_be_overruled_by_the_csvs():
     with pytest.raises(SettingsError, match="--csv-split goes with --csv"):
         load(PrepareSettings, "--csv-split", "test")
+
+
+@pytest.mark.parametrize(
+    ("cls", "arguments", "message"),
+    [
+        (
+            TrainSettings,
+            ["--validation", "v", "--validation-share", "0.1"],
+            "expected --validation or --validation-share",
+        ),
+        (TrainSettings, ["--validation-by", "record"], "--validation-by record goes with --validation-share"),
+        (TrainSettings, ["--beats", "b.csv.gz", "--rows", "split=test"], "--rows goes with a beat table"),
+        (TrainSettings, ["--rows", "split"], "--rows .*String should match pattern"),
+        (TrainSettings, ["--model", "s3://b/m"], "expected --model to be a local path, found s3:/b/m"),
+        (TrainSettings, ["--init-from", "m", "--seed", "1", "--lr", "0.1"], "takes all but lr, .*; remove seed"),
+        (ScoreSettings, ["--beat", "b", "--beat-prefix", "x"], "expected --beat or --beat-prefix, found both"),
+    ],
+)
+def test_settings_that_contradict_each_other_are_refused(cls: type[JobSettings], arguments: list[str], message: str):
+    with pytest.raises(SettingsError, match=message):
+        load(cls, *arguments)
+
+
+@pytest.mark.parametrize(("model", "folder"), [("a/m.v1.safetensors", "a/m.v1.run"), ("m.run", "m.run.run")])
+def test_each_model_has_a_run_folder_of_its_own(model: str, folder: str):
+    assert load(TrainSettings, "--model", model).run_folder == Path(folder)
+    assert load(TrainSettings, "--model", model, "--run", "r").run_folder == Path("r")

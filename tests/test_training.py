@@ -70,6 +70,24 @@ def test_the_same_seed_gives_the_same_weights_and_leaves_the_callers_random_numb
     assert torch.equal(drawn, torch.rand(3, generator=torch.Generator().manual_seed(5)))
 
 
+def test_precision_and_watching_do_not_go_unnoticed():
+    beats, held_out = bumps([12] * 5), bumps([4] * 5, seed=1)
+    optimization = Optimization(epochs=3, batch_size=20)
+    exact, epochs = train(beats, SMALL, optimization, run=Run(precision="float32"))
+    rounded, _ = train(beats, SMALL, optimization, run=Run(precision="bfloat16"))
+    _, watched = train(beats, SMALL, optimization, validation=held_out, run=Run(precision="float32"))
+    assert not same_weights(exact, rounded)
+    assert [epoch.train_loss for epoch in watched] == [epoch.train_loss for epoch in epochs]
+
+
+def test_the_network_to_begin_with_stays_as_it_was():
+    before = LSTMFCN(SMALL)
+    weights = before.head.weight.clone()
+    after, _ = train(bumps([8] * 5), SMALL, Optimization(epochs=1, batch_size=10), initial=before)
+    assert torch.equal(before.head.weight, weights)
+    assert not torch.equal(after.head.weight, weights)
+
+
 def test_batchnorm_statistics_are_those_of_all_beats_under_the_final_weights():
     beats = bumps([40] * 5)
     beats.series[:] += beats.labels[:, None]  # neighbours are alike, as real beats of one patient are
@@ -187,3 +205,17 @@ def test_every_epoch_is_told(tmp_path: Path):
     assert json.loads(epochs[0].model_dump_json(exclude_none=True)).keys() == {
         *("epoch", "lr", "train_loss", "train_accuracy", "seconds")
     }
+
+
+def test_a_training_that_diverges_is_an_error():
+    network = LSTMFCN(SMALL)
+    torch.nn.init.constant_(network.head.weight, 3e38)
+    with pytest.raises(ModelError, match="diverged in epoch 1: the loss is nan; lower lr"):
+        train(bumps([8] * 5), SMALL, Optimization(epochs=2, batch_size=10), initial=network)
+
+
+def test_extreme_values_do_not_make_the_scaling_infinite():
+    beats = bumps([8] * 5)
+    beats.series[3, 5] = 3e38
+    network, _ = train(beats, SMALL, Optimization(epochs=1, batch_size=10))
+    assert np.isfinite([network.mean, network.std]).all()

@@ -1,3 +1,4 @@
+import gzip
 from pathlib import Path
 
 import numpy as np
@@ -74,6 +75,45 @@ def test_a_single_y_column_is_binary(tmp_path: Path):
 def test_a_file_that_cannot_be_trained_on_is_refused(tmp_path: Path, text: str, message: str):
     with pytest.raises(DataError, match=message):
         read(tmp_path, text)
+
+
+def test_values_are_ordered_by_the_numbers_of_their_columns(tmp_path: Path):
+    assert read(tmp_path, "x_10,y_1,x_9,y_2\n1,0,2,1\n3,1,4,0\n").beats.series.tolist() == [[2, 1], [4, 3]]
+
+
+def test_a_compressed_file_is_read(tmp_path: Path):
+    with gzip.open(tmp_path / "T.CSV.gz", "wt") as file:
+        file.write(ONE_HOT)
+    assert len(read_training_set(str(tmp_path / "T.CSV.gz"), "", "multiclass").beats) == 3
+
+
+@pytest.mark.parametrize(
+    ("text", "task", "message"),
+    [
+        ("1,2,0\n3,4,0\n", "multiclass", "expected two classes or more, found 0"),
+        ("1,2,0\n3,4,1\n5,6,2\n", "binary", "expected two classes, found 0, 1, 2"),
+        ("1,2,0\n3,4,1\n", "multilabel", "--task multilabel needs a .csv file with several columns"),
+        ("0\n1\n", "multiclass", "expected values and a label in each row, found a single column"),
+        ("y_1,y_2,x_1\n", "multiclass", "has no rows"),
+        ("1e39,2,0\n3,4,1\n", "multiclass", "data row 1, 'column 1': 1e\\+39"),
+    ],
+)
+def test_what_does_not_fit_the_task_is_refused(tmp_path: Path, text: str, task: str, message: str):
+    with pytest.raises(DataError, match=message):
+        read(tmp_path, text, task)
+
+
+def test_two_classes_of_187_values_are_not_taken_for_aami_classes(tmp_path: Path):
+    beats = make_beats(4)
+    np.savetxt(tmp_path / "ptbdb.csv", np.column_stack([beats.series, [0, 1, 0, 1]]), delimiter=",")
+    assert read_training_set(str(tmp_path / "ptbdb.csv"), "", "binary").classes == ("0", "1")
+
+
+def test_validation_columns_in_another_order_are_refused(tmp_path: Path):
+    data = read(tmp_path, "xa,xb,y_1,y_2\n1,2,0,1\n3,4,1,0\n")
+    (tmp_path / "v.csv").write_text("xb,xa,y_1,y_2\n1,2,0,1\n")
+    with pytest.raises(DataError, match="in another order"):
+        read_validation(str(tmp_path / "v.csv"), data, "multiclass")
 
 
 def test_validation_beats_must_fit(tmp_path: Path):

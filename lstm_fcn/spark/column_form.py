@@ -22,9 +22,11 @@ def gather_beat(table: DataFrame, prefix: str) -> DataFrame:
     DataError
         If there are none, one is missing or no number, or there is a column `beat`.
     """
-    numbered = {}
+    numbered: dict[int, str] = {}
     for name in table.columns:
         match = re.fullmatch(re.escape(prefix) + r"_?(\d+)", name)
+        if match and int(match[1]) in numbered:
+            raise DataError(f"the table has both columns {numbered[int(match[1])]} and {name}: drop one of them")
         if match:
             numbered[int(match[1])] = name
     if not numbered:

@@ -22,9 +22,11 @@ def load_model(spark: SparkSession, path: str) -> "Model":
     """
     from lstm_fcn.modelfile import MAX_FILE_BYTES, find_model, parse_model, pretrained
 
+    if path in pretrained() or Path(path).is_file():
+        return find_model(path)
     if Path(path).is_dir():
         raise ModelError(f"expected a model file at {path}, found a folder")
-    if path in pretrained() or Path(path).is_file() or not holds_files(spark, path):
+    if not holds_files(spark, path):
         return find_model(path)
     file = spark.read.format("binaryFile").load(path)
     sizes = [row["length"] for row in file.select("length").take(2)]

@@ -44,6 +44,7 @@ def test_a_value_that_is_missing_stays_missing(spark: SparkSession):
         ("a int", "has no columns x_1, x_2, ...; found: a"),
         ("x_1 float, x_3 float", "of the columns x_1 to x_3 number 2 is missing"),
         ("x_1 float, x_2 string", "expected column 'x_2' to be .* or double, found string"),
+        ("x_1 float, x1 float", "has both columns x_1 and x1"),
         ("x_1 float, beat int", "has a column 'beat' beside x_1"),
     ],
 )

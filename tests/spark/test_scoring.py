@@ -1,5 +1,5 @@
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +9,10 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from lstm_fcn.beats import Beats
+from lstm_fcn.engine import Engine
 from lstm_fcn.errors import DataError
-from lstm_fcn.modelfile import Model
+from lstm_fcn.labels import CLASSES
+from lstm_fcn.modelfile import Model, parse_model, read_model, serialize
 from lstm_fcn.spark import score, scoring
 
 ARROW_BATCH = "spark.sql.execution.arrow.maxRecordsPerBatch"
@@ -155,3 +157,26 @@ def test_a_python_worker_builds_the_network_once_for_all_its_tasks(
     workers = [mark.name.split("-")[0] for mark in tmp_path.iterdir()]
     assert 1 <= len(workers) <= 2  # local[2]: at most two workers
     assert len(set(workers)) == len(workers)
+
+
+def test_several_labels_a_series_are_predicted_as_arrays(
+    spark: SparkSession, save_model: Callable[..., Path], beats: Beats
+):
+    model = read_model(save_model(hidden_size=4, filters_1=4, filters_2=4, filters_3=4, task="multilabel"))
+    good = table(spark, beats)
+    rows = good.union(spark.createDataFrame([(999, 0, None)], good.schema))
+    *scored, bad = score(rows, model, "run").orderBy("id").collect()
+    expected = Engine(model).probabilities(beats.series)
+    assert 0 < (expected > 0.5).mean() < 1
+    for row, probabilities in zip(scored, expected, strict=True):
+        np.testing.assert_allclose(row["probability"], probabilities, atol=1e-6)
+        assert row["prediction"] == [int(p > 0.5) for p in probabilities]
+        assert row["predicted_class"] == [c for c, p in zip(CLASSES, probabilities, strict=True) if p > 0.5]
+    assert (bad["prediction"], bad["predicted_class"], bad["error"]) == (None, None, "the beat is NULL")
+
+
+def test_a_prediction_is_the_label_that_the_model_was_trained_on(spark: SparkSession, model: Model, beats: Beats):
+    header = model.header.model_copy(update={"labels": [10, 20, 30, 40, 50]})
+    relabelled = parse_model(serialize(model.network(), header), "here")
+    one, other = (score(table(spark, beats), m, "run").orderBy("id").collect() for m in (model, relabelled))
+    assert [row["prediction"] for row in other] == [10 * row["prediction"] + 10 for row in one]
