@@ -61,6 +61,7 @@ def main(arguments: Sequence[str]) -> None:
             config,
             optimization,
             validation=held_out,
+            population=data.beats.class_counts(config.classes),
             initial=parent.network() if parent else None,
             run=_run(settings, checkpoint, stop),
         )

@@ -67,6 +67,7 @@ class LSTMFCNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         averaging: float = 0.0,
         sampling: Literal["none", "under"] = "none",
         class_weights: Literal["none", "fourth-root", "sqrt", "balanced"] = "none",
+        prior_correction: bool = False,
         validation_share: float = 0.0,
         early_stopping: int = 0,
         precision: Precision = "auto",
@@ -90,6 +91,7 @@ class LSTMFCNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.averaging = averaging
         self.sampling = sampling
         self.class_weights = class_weights
+        self.prior_correction = prior_correction
         self.validation_share = validation_share
         self.early_stopping = early_stopping
         self.precision = precision
@@ -126,7 +128,12 @@ class LSTMFCNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             raise ValueError("expected validation_data or validation_share, found both")
         fitted, held_out = select(beats, optimization, names, validation)
         network, self.history_ = train(
-            fitted, config, optimization, validation=held_out, run=Run(device="cpu", precision=self.precision)
+            fitted,
+            config,
+            optimization,
+            validation=held_out,
+            population=beats.class_counts(len(names)),
+            run=Run(device="cpu", precision=self.precision),
         )
         header = describe(
             "LSTMFCNClassifier",

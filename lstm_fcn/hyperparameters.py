@@ -46,6 +46,11 @@ class Optimization(BaseModel, frozen=True, extra="forbid"):
     class_weights: Literal["none", "fourth-root", "sqrt", "balanced"] = Field(
         "none", description="of the loss: by that root of 1 / (beats of the class)"
     )
+    prior_correction: bool = Field(
+        False,
+        description="give the probabilities of the classes as frequent as they are among all training beats, not as "
+        "sampling and weights make them",
+    )
     validation_share: float = Field(
         0.0, ge=0, le=0.5, description="share of the training beats held out to choose the best epoch by macro-F1"
     )

@@ -1,7 +1,7 @@
 """Which beats are trained on and how much each class weighs: the answers to rare classes."""
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from imblearn.under_sampling import RandomUnderSampler
@@ -68,6 +68,28 @@ def positive_weights(
     return weights.astype(np.float32)
 
 
+def prior_offset(implied: NDArray[np.floating[Any]], population: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Give what sampling and weighting add to the logits of a network that is right for the population.
+
+    A network trained on other class shares than those it will meet is off by the logarithm of their ratio
+    (Saerens et al. 2002); trained with this added to its logits, it is right without it.
+
+    Parameters
+    ----------
+    implied : (C,) array
+        Weight of each class in training: its beats times their weight.
+    population : (C,) int array
+        Beats of each class where the network will be used.
+
+    Returns
+    -------
+    (C,) float32 array
+    """
+    present = np.maximum(population, 1)
+    offset: NDArray[np.float32] = np.log((implied / implied.sum()) / (present / present.sum())).astype(np.float32)
+    return offset
+
+
 def hold_out(
     beats: Beats, share: float, by: Literal["beat", "record"], seed: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -116,13 +138,15 @@ def select(
     DataError
         If a class has no beat to fit, or as `hold_out` does.
     SettingsError
-        If early stopping is asked for without beats to judge by.
+        If early stopping is asked for without beats to judge by, or the prior correction for several labels.
     """
     if validation is None and optimization.validation_share:
         fitted, held_out = hold_out(beats, optimization.validation_share, optimization.validation_by, optimization.seed)
         beats, validation = beats.take(fitted), beats.take(held_out)
     if validation is None and optimization.early_stopping:
         raise SettingsError("early stopping needs beats to judge by: set validation_share, or give validation beats")
+    if beats.labels.ndim > 1 and optimization.prior_correction:
+        raise SettingsError("the prior correction needs one class a series, found several")
     require_every_class(beats, classes)
     if optimization.sampling == "under":
         beats = undersample(beats, optimization.seed)

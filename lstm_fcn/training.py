@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from tqdm import tqdm
 
@@ -18,11 +19,10 @@ from lstm_fcn.errors import ModelError, StoppedError
 from lstm_fcn.hyperparameters import Device, NetworkConfig, Optimization, Precision
 from lstm_fcn.network import LSTMFCN
 from lstm_fcn.processor import choose_device, choose_precision
-from lstm_fcn.sampling import class_weights, positive_weights
+from lstm_fcn.sampling import class_weights, positive_weights, prior_offset
+from lstm_fcn.schedule import learning_rate
 from lstm_fcn.training_state import Epoch, Progress, TrainingState
 from lstm_fcn.validation import batches, decide, loss_of, recompute_batchnorm, validate
-
-_WARM_UP = 0.25
 
 
 @dataclass(frozen=True)
@@ -53,6 +53,7 @@ def train(
     optimization: Optimization,
     *,
     validation: Beats | None = None,
+    population: NDArray[np.int64] | None = None,
     initial: LSTMFCN | None = None,
     run: Run | None = None,
 ) -> tuple[LSTMFCN, list[Epoch]]:
@@ -66,6 +67,8 @@ def train(
     optimization : Optimization
     validation : Beats, optional
         By whose macro-F1 the best epoch is chosen; without them it is the last.
+    population : (C,) int array, optional
+        With `prior_correction`: the beats of each class before any was left out; without it those of `beats`.
     initial : LSTMFCN, optional
         Weights and scaling to begin with, instead of random ones and the scaling of `beats`.
     run : Run, optional
@@ -88,7 +91,7 @@ def train(
     run = run or Run()
     with torch.random.fork_rng(), tqdm(unit="beat", unit_scale=True, disable=None, leave=False) as bar:
         torch.manual_seed(optimization.seed)
-        training = _Training(beats, validation, config, optimization, initial, run)
+        training = _Training(beats, validation, config, optimization, population, initial, run)
         bar.total = optimization.epochs * len(beats)
         while not training.finished():
             training.train_epoch(bar)
@@ -105,20 +108,30 @@ class _Training:
         validation: Beats | None,
         config: NetworkConfig,
         optimization: Optimization,
+        population: NDArray[np.int64] | None,
         initial: LSTMFCN | None,
         run: Run,
     ) -> None:
         self.optimization, self.run = optimization, run
         self.device = choose_device(run.device)
         self.precision = choose_precision(run.precision, self.device)
-        network = copy.deepcopy(initial) if initial is not None else LSTMFCN(config, *_scaling(beats))
-        self.state = TrainingState(network.to(self.device), optimization)
         self.series, self.labels = self._tensors(beats)
         self.validation = self._tensors(validation) if validation is not None else None
         counts, kind = beats.class_counts(config.classes), optimization.class_weights
         several = config.task == "multilabel"
         weights = positive_weights(counts, len(beats), kind) if several else class_weights(counts, kind)
         self.weights = torch.from_numpy(weights).to(self.device)
+        self.offset = torch.zeros(config.classes, device=self.device)
+        if optimization.prior_correction:
+            offset = prior_offset(counts * weights, counts if population is None else population)
+            self.offset = torch.from_numpy(offset).to(self.device)
+        if initial is None:
+            network = LSTMFCN(config, *_scaling(beats))
+            with torch.no_grad():
+                network.head.bias.sub_(self.offset.cpu())  # so that all classes are equally likely at first
+        else:
+            network = copy.deepcopy(initial)
+        self.state = TrainingState(network.to(self.device), optimization)
         self.saved_at = time.monotonic()
         if run.checkpoint is not None:
             self._restore(run.checkpoint)
@@ -167,7 +180,7 @@ class _Training:
         network, labels = self.state.network, self.labels[rows]
         with self._autocast():
             logits = network.logits(self.series[rows])
-        loss = loss_of(network, logits.float(), labels, self.weights)
+        loss = loss_of(network, logits.float() + self.offset, labels, self.weights)
         if not math.isfinite(loss.item()):
             raise ModelError(
                 f"the training diverged in epoch {len(self.progress.epochs) + 1}: the loss is {loss.item()}; lower lr "
@@ -183,14 +196,9 @@ class _Training:
         return torch.autocast(self.device.type, self.precision, enabled=self.precision != torch.float32)
 
     def learning_rate(self) -> float:
-        """The rate of the next step."""
-        peak = self.optimization.lr
-        if self.optimization.schedule == "constant":
-            return peak
-        part = (len(self.progress.epochs) + self.progress.rows_done / len(self.labels)) / self.optimization.epochs
-        if part < _WARM_UP:
-            return peak * (0.04 + 0.96 * part / _WARM_UP)
-        return peak * (0.5 + 0.5 * math.cos(math.pi * (part - _WARM_UP) / (1 - _WARM_UP)))
+        """Give the rate of the next step."""
+        done = len(self.progress.epochs) + self.progress.rows_done / len(self.labels)
+        return learning_rate(self.optimization, done / self.optimization.epochs)
 
     def close_epoch(self) -> None:
         """Judge the epoch, keep it if it is the best so far, and save."""

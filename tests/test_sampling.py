@@ -4,7 +4,7 @@ import pytest
 from lstm_fcn.beats import Beats
 from lstm_fcn.errors import DataError, SettingsError
 from lstm_fcn.hyperparameters import Optimization
-from lstm_fcn.sampling import class_weights, hold_out, positive_weights, select, undersample
+from lstm_fcn.sampling import class_weights, hold_out, positive_weights, prior_offset, select, undersample
 
 
 def numbered(labels: np.ndarray, records: np.ndarray | None = None) -> Beats:
@@ -86,6 +86,16 @@ def test_the_ones_of_a_rare_label_weigh_by_a_root_of_their_rarity():
 def test_a_class_without_beats_is_refused():
     with pytest.raises(DataError, match="expected training beats of every class, found none of b, d"):
         select(numbered(np.array([0, 0, 2])), Optimization(), "abcd")
+
+
+def test_correcting_the_prior_of_several_labels_is_refused():
+    with pytest.raises(SettingsError, match="the prior correction needs one class a series"):
+        select(numbered(np.ones((4, 2), np.int64)), Optimization(prior_correction=True), "ab")
+
+
+def test_the_offset_is_what_sampling_adds_to_the_logits():
+    offset = prior_offset(np.array([10.0, 10.0]), np.array([90, 10]))
+    assert offset.tolist() == pytest.approx([np.log(0.5 / 0.9), np.log(0.5 / 0.1)])
 
 
 def test_undersampling_several_labels_a_series_is_refused():

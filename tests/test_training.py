@@ -80,6 +80,23 @@ def test_precision_and_watching_do_not_go_unnoticed():
     assert [epoch.train_loss for epoch in watched] == [epoch.train_loss for epoch in epochs]
 
 
+@pytest.mark.parametrize("class_weights", ["none", "sqrt"])
+def test_the_prior_correction_is_the_log_of_the_shares_added_to_the_logits(class_weights: str):
+    beats, population = noisy(12, 0), np.array([600, 60, 30, 6, 60])
+    beats = beats.take(np.flatnonzero((beats.labels != 2) | (np.arange(len(beats)) % 2 == 0)))
+    plain = Optimization(epochs=3, batch_size=20, class_weights=class_weights)
+    corrected = plain.model_copy(update={"prior_correction": True})
+    uncorrected_network, _ = train(beats, SMALL, plain, run=Run(precision="float32"))
+    network, _ = train(beats, SMALL, corrected, population=population, run=Run(precision="float32"))
+    counts = beats.class_counts(5)
+    implied = counts * counts ** (-0.5 if class_weights == "sqrt" else 0.0)
+    expected = np.log(population / population.sum()) - np.log(implied / implied.sum())
+    with torch.inference_mode():
+        series = torch.from_numpy(beats.series)
+        shift = (network.logits(series) - uncorrected_network.logits(series)).numpy()
+    np.testing.assert_allclose(shift, np.broadcast_to(expected, shift.shape), atol=1e-3)
+
+
 def test_the_network_to_begin_with_stays_as_it_was():
     before = LSTMFCN(SMALL)
     weights = before.head.weight.clone()
