@@ -12,7 +12,7 @@ from lstm_fcn.errors import ModelError, SettingsError, StoppedError
 from lstm_fcn.hyperparameters import NetworkConfig, Optimization
 from lstm_fcn.network import LSTMFCN
 from lstm_fcn.training import Run, train
-from lstm_fcn.training_state import Epoch
+from lstm_fcn.training_state import Epoch, TrainingState
 from lstm_fcn.validation import measure
 
 SMALL = NetworkConfig(length=BEAT_LENGTH, classes=5, hidden_size=8, filters_1=8, filters_2=8, filters_3=8)
@@ -236,3 +236,12 @@ def test_extreme_values_do_not_make_the_scaling_infinite():
     beats.series[3, 5] = 3e38
     network, _ = train(beats, SMALL, Optimization(epochs=1, batch_size=10))
     assert np.isfinite([network.mean, network.std]).all()
+
+
+def test_weights_decay_and_biases_do_not():
+    network = LSTMFCN(SMALL)
+    before = {name: value.clone() for name, value in network.named_parameters()}
+    state = TrainingState(network, Optimization(lr=0.1, weight_decay=0.5))
+    state.step(sum(0 * value.sum() for value in network.parameters()), 0.1)
+    for name, value in network.named_parameters():
+        torch.testing.assert_close(value, before[name] * (0.95 if value.ndim > 1 else 1.0))

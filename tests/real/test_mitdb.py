@@ -12,7 +12,10 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from lstm_fcn.beats import Beats
+from lstm_fcn.engine import Engine
 from lstm_fcn.labels import GROUP_OF_RECORD
+from lstm_fcn.metrics import measures
+from lstm_fcn.modelfile import find_model
 from lstm_fcn.spark.tables import write_table
 from lstm_fcn.spark.wfdb_records import beats_of_records
 
@@ -94,3 +97,22 @@ class TestPublishedRows:
         published = pd.read_csv(KAGGLE / "test_rows.csv", dtype={"record": str})[["record", "sample"]]
         found = table.query("split == 'test'")[["record", "sample"]]
         assert sorted(map(tuple, found.to_numpy())) == sorted(map(tuple, published.to_numpy()))
+
+
+def test_the_pretrained_model_reaches_its_figures_on_the_published_test_rows(table: pd.DataFrame):
+    test = table.query("split == 'test'")
+    found = figures("mitbih", test)
+    assert found == pytest.approx({"accuracy": 0.0, "macro_f1": 0.0}, abs=2e-4)
+
+
+def test_the_inter_patient_model_reaches_its_figures_on_ds2(table: pd.DataFrame):
+    found = figures("mitbih-inter-patient", table.query("group == 'DS2'"))
+    assert found == pytest.approx({"accuracy": 0.8183, "macro_f1": 0.3107}, abs=2e-4)
+
+
+def figures(name: str, rows: pd.DataFrame) -> dict[str, float]:
+    probabilities = Engine(find_model(name), batch_size=64, threads=2).probabilities(np.stack(rows["beat"]))
+    confusion = np.zeros((5, 5), np.int64)
+    np.add.at(confusion, (rows["label"].to_numpy(), probabilities.argmax(axis=1)), 1)
+    overall = {row.metric: row.value for row in measures(confusion, "NSVFQ") if row.class_ == "all"}
+    return {name: overall[name] for name in ("accuracy", "macro_f1")}
