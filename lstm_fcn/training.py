@@ -117,24 +117,30 @@ class _Training:
         self.precision = choose_precision(run.precision, self.device)
         self.series, self.labels = self._tensors(beats)
         self.validation = self._tensors(validation) if validation is not None else None
-        counts, kind = beats.class_counts(config.classes), optimization.class_weights
-        several = config.task == "multilabel"
-        weights = positive_weights(counts, len(beats), kind) if several else class_weights(counts, kind)
-        self.weights = torch.from_numpy(weights).to(self.device)
-        self.offset = torch.zeros(config.classes, device=self.device)
-        if optimization.prior_correction:
-            offset = prior_offset(counts * weights, counts if population is None else population)
-            self.offset = torch.from_numpy(offset).to(self.device)
-        if initial is None:
-            network = LSTMFCN(config, *_scaling(beats))
-            with torch.no_grad():
-                network.head.bias.sub_(self.offset.cpu())  # so that all classes are equally likely at first
-        else:
-            network = copy.deepcopy(initial)
-        self.state = TrainingState(network.to(self.device), optimization)
+        self._weigh(beats, config, population)
+        self.state = TrainingState(self._network(beats, config, initial).to(self.device), optimization)
         self.saved_at = time.monotonic()
         if run.checkpoint is not None:
             self._restore(run.checkpoint)
+
+    def _weigh(self, beats: Beats, config: NetworkConfig, population: NDArray[np.int64] | None) -> None:
+        """Set the classes' weights, and what is added to the logits in training."""
+        counts, kind = beats.class_counts(config.classes), self.optimization.class_weights
+        several = config.task == "multilabel"
+        weights = positive_weights(counts, len(beats), kind) if several else class_weights(counts, kind)
+        offset: NDArray[np.float32] = np.zeros(config.classes, dtype=np.float32)
+        if self.optimization.prior_correction:
+            offset = prior_offset(counts * weights, counts if population is None else population)
+        self.weights = torch.from_numpy(weights).to(self.device)
+        self.offset = torch.from_numpy(offset).to(self.device)
+
+    def _network(self, beats: Beats, config: NetworkConfig, initial: LSTMFCN | None) -> LSTMFCN:
+        if initial is not None:
+            return copy.deepcopy(initial)
+        network = LSTMFCN(config, *_scaling(beats))
+        with torch.no_grad():
+            network.head.bias.sub_(self.offset.cpu())  # so that all classes are equally likely at first
+        return network
 
     def _restore(self, checkpoint: Checkpoint) -> None:
         saved = checkpoint.read(self.state.shapes())
@@ -153,7 +159,7 @@ class _Training:
         return self.state.progress
 
     def finished(self) -> bool:
-        """Whether the epochs are over, or long without a better one."""
+        """Tell whether the epochs are over, or were long without a better one."""
         done, patience = len(self.progress.epochs), self.optimization.early_stopping
         stale = patience and self.validation is not None and done - self.progress.best_epoch >= patience
         return done >= self.optimization.epochs or bool(stale)
@@ -224,7 +230,7 @@ class _Training:
             self._save_if_due()
 
     def _judged(self) -> LSTMFCN:
-        """The network that would be kept if this were the last epoch, with statistics of its own."""
+        """Give the network that would be kept if this were the last epoch, its statistics taken anew."""
         network = self.state.kept()
         recompute_batchnorm(network, self.series, self._rng())
         return network
