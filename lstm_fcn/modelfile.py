@@ -139,7 +139,7 @@ def serialize(network: LSTMFCN, header: Header) -> bytes:
 
 def pretrained() -> dict[str, Path]:
     """Name the models that ship with the package."""
-    return {path.stem: path for path in sorted(_PRETRAINED.glob("*.safetensors"))}
+    return {path.stem: path for path in sorted(_PRETRAINED.glob("*.safetensors"), key=lambda path: path.stem)}
 
 
 def find_model(name: str) -> Model:
