@@ -13,7 +13,7 @@ from lstm_fcn.network import LSTMFCN
 from lstm_fcn.plots import plot_beats, plot_class_counts, plot_confusion, plot_history
 from lstm_fcn.storage import write_atomically
 from lstm_fcn.training_state import Epoch
-from lstm_fcn.validation import EVALUATION_BATCH, batches, decide
+from lstm_fcn.validation import decide, logits_of
 
 
 def write_history(epochs: Sequence[Epoch], folder: Path) -> None:
@@ -44,9 +44,7 @@ def draw(
     if fitted.labels.ndim == 1:
         if tuple(classes) == CLASSES:
             pictures.append(plot_beats(fitted, classes, SERIES_FREQUENCY, folder))
-        with torch.inference_mode():
-            parts = batches(torch.from_numpy(judged.series), EVALUATION_BATCH)
-            called = torch.cat([decide(network, network.logits(part)) for part in parts])
+        called = decide(network, logits_of(network, torch.from_numpy(judged.series)))
         confusion = confusion_matrix(judged.labels, called.numpy(), labels=np.arange(len(classes)))
         pictures.append(plot_confusion(confusion, classes, folder))
     return pictures

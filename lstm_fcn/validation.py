@@ -13,7 +13,7 @@ from torch.optim.swa_utils import update_bn
 from lstm_fcn.beats import Beats
 from lstm_fcn.network import LSTMFCN
 
-EVALUATION_BATCH = 64
+_EVALUATION_BATCH = 64
 _BATCHNORM_BATCH = 256
 _BATCHNORM_ROWS = 2**14
 
@@ -64,12 +64,16 @@ def decide(network: LSTMFCN, logits: Tensor) -> Tensor:
     return (logits > 0).long() if network.config.task == "multilabel" else logits.argmax(dim=1)
 
 
-def validate(network: LSTMFCN, series: Tensor, labels: Tensor, weights: Tensor | None = None) -> Scores:
-    """Score a network as it is, in evaluation mode."""
+def logits_of(network: LSTMFCN, series: Tensor) -> Tensor:
+    """Score series (n, L) as the network is, in evaluation mode and without a gradient: (n, C) in float32."""
     network.eval()
     with torch.inference_mode():
-        parts = [network.logits(rows).float() for rows in batches(series, EVALUATION_BATCH)]
-    logits = torch.cat(parts)
+        return torch.cat([network.logits(rows).float() for rows in batches(series, _EVALUATION_BATCH)])
+
+
+def validate(network: LSTMFCN, series: Tensor, labels: Tensor, weights: Tensor | None = None) -> Scores:
+    """Score a network as it is, in evaluation mode."""
+    logits = logits_of(network, series)
     true, called = labels.cpu().numpy(), decide(network, logits).cpu().numpy()
     loss = float(loss_of(network, logits, labels, weights))
     return Scores(loss, float(accuracy_score(true, called)), macro_f1(true, called))
