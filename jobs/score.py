@@ -36,7 +36,15 @@ def main(arguments: Sequence[str]) -> None:
     run_id, rows = new_run_id(), beats.count()
     log.info("stage=score run_id=%s model=%s beats=%s rows=%d", run_id, model.reference, settings.beats, rows)
 
-    scored = score(beats, model, run_id, beat=settings.beat, batch_size=settings.batch_size)
+    scored = score(
+        beats,
+        model,
+        run_id,
+        beat=settings.beat,
+        precision=settings.precision,
+        device=settings.device,
+        batch_size=settings.batch_size,
+    )
     write_table(spread_predictions(scored, model.header) if settings.form == "columns" else scored, predictions)
 
     classes = model.header.classes

@@ -1,38 +1,117 @@
 """Inference: numpy in, probabilities out. No Spark in here."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from lstm_fcn.errors import SettingsError
+from lstm_fcn.float_convolutions import FloatConvolutions
+from lstm_fcn.folded_network import FoldedNetwork
+from lstm_fcn.folding import folded_blocks
+from lstm_fcn.hyperparameters import SCORING_BATCH_SIZE, ScoringDevice, ScoringPrecision
 from lstm_fcn.modelfile import Model
+from lstm_fcn.network import LSTMFCN
+from lstm_fcn.processor import choose_device
 
-DEFAULT_BATCH_SIZE = 16
-"""Beats a forward pass. Small on purpose: the activations of larger batches fall out of the cache."""
+_BLOCK = 4096
+"""Series that are sorted by their length together; what is in memory at once besides input and result."""
 
 
 class Engine:
-    """A model made ready to score on one processor.
+    """A model made ready to score: the same labels as the network it is made of, sooner.
 
     Parameters
     ----------
     model : Model
+    precision : 'float32' or 'int8'
+        int8 computes the convolutions with integers of 8 bits and, where that leaves the label in doubt, again in
+        float32. It needs `onnxruntime` and a model that `jobs/calibrate.py` has seen.
+    device : 'cpu' or 'cuda'
     batch_size : int
-        Beats a forward pass.
+        Series a forward pass.
     threads : int
         Processor threads; set for the whole process, as torch has it.
+
+    Attributes
+    ----------
+    header : Header
+        Of the model.
+    looked_twice : int
+        Series so far that int8 left in doubt.
+
+    Raises
+    ------
+    SettingsError
+        If there is no such device, or int8 lacks its packages or is to run on CUDA.
+    ModelError
+        If the model is not calibrated for int8.
     """
 
-    def __init__(self, model: Model, batch_size: int = DEFAULT_BATCH_SIZE, threads: int = 1) -> None:
+    def __init__(
+        self,
+        model: Model,
+        *,
+        precision: ScoringPrecision = "float32",
+        device: ScoringDevice = "cpu",
+        batch_size: int = SCORING_BATCH_SIZE,
+        threads: int = 1,
+    ) -> None:
         torch.set_num_threads(threads)
         self.header = model.header
-        self._network = model.network()
-        self._batch_size = batch_size
+        self.looked_twice = 0
+        network = model.network().to(choose_device(device))
+        layers = folded_blocks(network)
+        self._exact = FoldedNetwork(network, layers, FloatConvolutions(layers), batch_size)
+        self._rough: FoldedNetwork | None = None
+        if precision == "int8":
+            if device != "cpu":
+                raise SettingsError("--precision int8 computes on the processor: use --device cpu, or float32 on CUDA")
+            calibration = model.header.require_int8()
+            self._margin = calibration.margin
+            self._rough = rough_network(network, calibration.maxima, batch_size, threads)
 
     def probabilities(self, series: NDArray[np.float32]) -> NDArray[np.float32]:
         """Score series (n, length) to probabilities (n, classes)."""
         result = np.empty((len(series), self.header.network.classes), dtype=np.float32)
-        with torch.inference_mode():
-            for start in range(0, len(series), self._batch_size):
-                rows = slice(start, start + self._batch_size)
-                result[rows] = self._network(torch.from_numpy(series[rows])).numpy()
+        for start in range(0, len(series), _BLOCK):
+            rows = slice(start, start + _BLOCK)
+            result[rows] = self._score(series[rows])
         return result
+
+    def _score(self, series: NDArray[np.float32]) -> NDArray[np.float32]:
+        if self._rough is None:
+            return self._exact.probabilities(series)
+        probabilities = self._rough.probabilities(series)
+        doubtful = _lead(probabilities, self.header.network.task == "multilabel") < self._margin
+        self.looked_twice += int(doubtful.sum())
+        probabilities[doubtful] = self._exact.probabilities(series[doubtful])
+        return probabilities
+
+
+def _lead(probabilities: NDArray[np.float32], several: bool) -> NDArray[np.float32]:
+    """Tell how far the likeliest class is ahead of the next; with several labels how far each is from its threshold."""
+    if several:
+        nearest: NDArray[np.float32] = 2 * np.abs(probabilities - 0.5).min(axis=1)
+        return nearest
+    two = np.partition(probabilities, -2, axis=1)
+    return two[:, -1] - two[:, -2]
+
+
+def rough_network(network: LSTMFCN, maxima: Sequence[float], batch_size: int, threads: int) -> FoldedNetwork:
+    """Make the network whose convolutions are computed in int8, without a second look.
+
+    Raises
+    ------
+    SettingsError
+        If the packages for it are not installed.
+    """
+    try:
+        from lstm_fcn.int8_convolutions import Int8Convolutions
+    except ModuleNotFoundError as error:
+        raise SettingsError(
+            f"--precision int8 needs {error.name}, which is not installed here: pip install 'lstm-fcn[int8]'"
+        ) from error
+    layers = folded_blocks(network)
+    return FoldedNetwork(network, layers, Int8Convolutions(layers, maxima, threads), batch_size)

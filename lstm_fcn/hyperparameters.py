@@ -7,6 +7,11 @@ from pydantic import BaseModel, Field
 Task = Literal["binary", "multiclass", "multilabel"]
 Device = Literal["auto", "cpu", "cuda"]
 Precision = Literal["auto", "float32", "bfloat16"]
+ScoringDevice = Literal["cpu", "cuda"]
+ScoringPrecision = Literal["float32", "int8"]
+
+SCORING_BATCH_SIZE = 64
+"""Series a forward pass. Small on purpose: the activations of larger batches fall out of the cache."""
 
 
 class Architecture(BaseModel, frozen=True, extra="forbid"):

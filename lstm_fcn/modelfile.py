@@ -15,7 +15,7 @@ from typing import Any, Literal
 import numpy as np
 import safetensors.torch
 import torch
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from safetensors import SafetensorError
 
 from lstm_fcn.errors import ModelError
@@ -53,6 +53,21 @@ class TrainingData(_Part):
     parent: str | None = Field(None, description="the model that the training began with")
 
 
+class Int8Calibration(_Part):
+    """What scoring in int8 needs to know of the values inside the network."""
+
+    maxima: list[float] = Field(min_length=3, max_length=3, description="of each convolution block's output")
+    margin: float = Field(ge=0, le=1, description="lead of the likeliest class below which float32 decides")
+    beats: int = Field(ge=1, description="on so many beats these were measured")
+
+    @field_validator("maxima")
+    @classmethod
+    def _within_float32(cls, maxima: list[float]) -> list[float]:
+        if not all(1e-30 < value < 1e30 for value in maxima):
+            raise ValueError(f"expected values between 1e-30 and 1e30, found {maxima}")
+        return maxima
+
+
 class Header(_Part):
     """All that is known of a model besides its weights."""
 
@@ -68,6 +83,22 @@ class Header(_Part):
     training_data: TrainingData
     metrics: dict[str, float]
     versions: dict[str, str]
+    int8: Int8Calibration | None = None
+
+    def require_int8(self) -> Int8Calibration:
+        """Give the calibration for int8.
+
+        Raises
+        ------
+        ModelError
+            If the model has none.
+        """
+        if self.int8 is None:
+            raise ModelError(
+                f"the model '{self.name}' is not calibrated for int8; do it with: "
+                "python jobs/calibrate.py --model FILE --beats BEATS --output FILE"
+            )
+        return self.int8
 
     @property
     def integer_labels(self) -> list[int] | None:

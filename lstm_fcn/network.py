@@ -59,9 +59,13 @@ class LSTMFCN(nn.Module):
         self.block_3 = ConvBlock(c.filters_2, c.filters_3, c.kernel_size_3)
         self.head = nn.Linear(c.hidden_size + c.filters_3, c.classes)
 
+    def scale(self, series: Tensor) -> Tensor:
+        """Give series (B, L) the mean and the deviation that the weights are for."""
+        return (series - self.mean) / self.std
+
     def logits(self, series: Tensor) -> Tensor:
         """Score series (B, L) without the softmax, for a loss: (B, C)."""
-        scaled = (series - self.mean) / self.std  # (B, L)
+        scaled = self.scale(series)  # (B, L)
         steps, _ = self.lstm(scaled.unsqueeze(1))  # (B, 1, hidden): one step of L features
         recurrent = self.dropout(steps[:, -1])  # (B, hidden)
         row = scaled[:, None, None, :].contiguous(memory_format=torch.channels_last)  # (B, 1, 1, L)
@@ -72,5 +76,8 @@ class LSTMFCN(nn.Module):
 
     def forward(self, series: Tensor) -> Tensor:
         """Give the classes' probabilities (B, C) of series (B, L); they sum to 1 but for several labels a series."""
-        logits = self.logits(series)
+        return self.activate(self.logits(series))
+
+    def activate(self, logits: Tensor) -> Tensor:
+        """Turn logits (B, C) into probabilities."""
         return logits.sigmoid() if self.config.task == "multilabel" else logits.softmax(dim=1)

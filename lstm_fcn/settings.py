@@ -14,7 +14,16 @@ from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource
 
 from lstm_fcn.beats import is_csv
 from lstm_fcn.errors import SettingsError
-from lstm_fcn.hyperparameters import Architecture, Device, NetworkConfig, Optimization, Precision
+from lstm_fcn.hyperparameters import (
+    SCORING_BATCH_SIZE,
+    Architecture,
+    Device,
+    NetworkConfig,
+    Optimization,
+    Precision,
+    ScoringDevice,
+    ScoringPrecision,
+)
 
 
 def _split_names(value: Any) -> Any:
@@ -166,14 +175,33 @@ class ScoreSettings(JobSettings):
         "array", description="of the probabilities: one array, or columns p_1, p_2, ... beside y_1, y_2, ... (0 or 1)"
     )
     label: str = Field("label", description="column with the true label; without such a column, no metrics")
-    batch_size: int = Field(16, ge=1, le=65536, description="beats the network takes at once")
+    precision: ScoringPrecision = Field(
+        "float32", description="int8: faster, and float32 decides where the label is in doubt; pip install .[int8]"
+    )
+    device: ScoringDevice = Field("cpu", description="cuda: the executors need a CUDA build of torch and a device")
+    batch_size: int = Field(SCORING_BATCH_SIZE, ge=1, le=65536, description="beats the network takes at once")
     pictures: Path | None = Field(None, description="local folder for a picture of the confusion matrix")
 
     @model_validator(mode="after")
     def _one_form_of_series(self) -> "ScoreSettings":
         if self.beat_prefix is not None and "beat" in self.model_fields_set:
             raise ValueError("expected --beat or --beat-prefix, found both")
+        if self.precision == "int8" and self.device == "cuda":
+            raise ValueError("--precision int8 computes on the processor; on CUDA use --precision float32")
         return self
+
+
+class CalibrateSettings(JobSettings):
+    """Measure on training beats what `score.py --precision int8` needs to know, and write it into the model file."""
+
+    model_config = SettingsConfigDict(env_prefix="LSTM_FCN_CALIBRATE_")
+
+    model: str = Field(description="model file, or name of a pretrained model")
+    beats: str = Field(description="what the model was trained on: a beat table (Parquet) or a .csv file")
+    rows: str = Field("split=train", pattern="^[^=]+=[^=]+$", description="rows of the table, COLUMN=VALUE")
+    output: Path = Field(description="model file to write; it may be the one of --model")
+    seed: int = Field(0, ge=0, lt=2**32, description="of the choice of beats")
+    threads: int = Field(0, ge=0, description="processor threads to use; 0: as many as there are cores")
 
 
 def load_settings(cls: type[Settings], arguments: Sequence[str], program: str) -> Settings:

@@ -15,6 +15,7 @@ from pyspark.sql.pandas.functions import pandas_udf
 
 from lstm_fcn.beats import stack_series
 from lstm_fcn.errors import DataError
+from lstm_fcn.hyperparameters import SCORING_BATCH_SIZE, ScoringDevice, ScoringPrecision
 from lstm_fcn.spark.session import is_classic
 from lstm_fcn.spark.tables import check_columns
 
@@ -37,7 +38,14 @@ def new_run_id() -> str:
 
 
 def score(
-    table: DataFrame, model: "Model", run_id: str | None = None, *, beat: str = "beat", batch_size: int = 16
+    table: DataFrame,
+    model: "Model",
+    run_id: str | None = None,
+    *,
+    beat: str = "beat",
+    precision: ScoringPrecision = "float32",
+    device: ScoringDevice = "cpu",
+    batch_size: int = SCORING_BATCH_SIZE,
 ) -> DataFrame:
     """Score a beat table, lazily.
 
@@ -50,8 +58,8 @@ def score(
         Goes into every row; a new one where none is given.
     beat : str
         The column with the series.
-    batch_size : int
-        Beats that the network takes at once.
+    precision, device, batch_size
+        As `lstm_fcn.engine.Engine` has them.
 
     Returns
     -------
@@ -65,23 +73,29 @@ def score(
     ------
     DataError
         If the column is missing or no array of float or double, or a column that is to be added is there.
+    ModelError
+        If the precision is int8 and the model is not calibrated for it.
     """
+    if precision == "int8":
+        model.header.require_int8()
     check_columns(table, {beat: BEAT_TYPES}, "the beat table")
     taken = [name for name in table.columns if name.lower() in _ADDED_COLUMNS]
     if taken:
         raise DataError(f"the beat table already has the columns {', '.join(taken)}: rename or drop them")
     series = F.col(beat).cast("array<float>")
-    scored = table.withColumn("_score", _scoring_function(table, model, batch_size)(series))
+    scored = table.withColumn("_score", _scoring_function(table, model, precision, device, batch_size)(series))
     added = [F.lit(model.reference).alias("model"), F.lit(run_id or new_run_id()).alias("run_id")]
     return scored.select("*", "_score.*", *added).drop(beat, "_score")
 
 
-def _scoring_function(table: DataFrame, model: "Model", batch_size: int) -> Callable[[Column], Column]:
+def _scoring_function(
+    table: DataFrame, model: "Model", precision: ScoringPrecision, device: ScoringDevice, batch_size: int
+) -> Callable[[Column], Column]:
     content = _ship(table, model.content)
     key = model.sha256
 
     def lstm_fcn(batches: Iterator[pd.Series]) -> Iterator[pd.DataFrame]:
-        engine = _engine_of_worker(key, content, batch_size)
+        engine = _engine_of_worker(key, content, precision, device, batch_size)
         for batch in batches:
             yield score_series(engine, batch)
 
@@ -99,20 +113,28 @@ def _ship(table: DataFrame, content: bytes) -> Callable[[], bytes]:
     return lambda: content
 
 
-_engines: dict[tuple[str, int], "Engine"] = {}
+_engines: dict[tuple[str, ScoringPrecision, ScoringDevice, int], "Engine"] = {}
 """The engines of this Python worker, which outlives its tasks: built once, by content hash."""
 
 
-def _engine_of_worker(key: str, content: Callable[[], bytes], batch_size: int) -> "Engine":
+def _engine_of_worker(
+    sha256: str,
+    content: Callable[[], bytes],
+    precision: ScoringPrecision,
+    device: ScoringDevice,
+    batch_size: int,
+) -> "Engine":
     from lstm_fcn.engine import Engine
     from lstm_fcn.modelfile import parse_model
 
-    if (key, batch_size) not in _engines:
+    key = (sha256, precision, device, batch_size)
+    if key not in _engines:
         context = TaskContext.get()
         threads = context.cpus() if context else 1
+        model = parse_model(content(), f"model {sha256[:12]}")
         _engines.clear()
-        _engines[key, batch_size] = Engine(parse_model(content(), f"model {key[:12]}"), batch_size, threads)
-    return _engines[key, batch_size]
+        _engines[key] = Engine(model, precision=precision, device=device, batch_size=batch_size, threads=threads)
+    return _engines[key]
 
 
 def score_series(engine: "Engine", column: pd.Series) -> pd.DataFrame:

@@ -8,19 +8,20 @@ from py4j.protocol import Py4JJavaError
 from pyspark.errors import AnalysisException, PySparkException
 from pyspark.sql import DataFrame, SparkSession
 
+from lstm_fcn import errors
 from lstm_fcn.errors import DataError, SettingsError
 
 _PATTERN = re.compile(r"[*?\[\]{}\\]")
-_RAISED_BY_US = re.compile(r"lstm_fcn\.errors\.DataError: (.+)")
+_RAISED_BY_US = re.compile(r"lstm_fcn\.errors\.(\w+): (.+)")
 
 
 @contextmanager
-def data_errors_of_tasks() -> Iterator[None]:
-    """Raise a `DataError` that a task raised on an executor as itself, without Spark's stack traces.
+def own_errors_of_tasks() -> Iterator[None]:
+    """Raise an error of this package that a task raised on an executor as itself, without Spark's stack traces.
 
     Raises
     ------
-    DataError
+    LstmFcnError
     """
     try:
         yield
@@ -28,7 +29,7 @@ def data_errors_of_tasks() -> Iterator[None]:
         found = _RAISED_BY_US.search(str(error))
         if not found:
             raise
-        raise DataError(found[1]) from error
+        raise getattr(errors, found[1])(found[2]) from error
 
 
 def holds_files(spark: SparkSession, path: str) -> bool:
@@ -129,10 +130,12 @@ def write_table(table: DataFrame, path: str) -> None:
     Raises
     ------
     DataError
-        If there is a table already, or a task refused its data.
+        If there is a table already.
+    LstmFcnError
+        If a task raised one.
     """
     refuse_existing(table.sparkSession, path)
-    with data_errors_of_tasks():
+    with own_errors_of_tasks():
         table.write.mode("append").parquet(path)
 
 
