@@ -13,6 +13,7 @@ INT8 = ["onnx>=1.16", "onnxruntime>=1.17"]
 # What pyspark's own "connect" extra asks for; named here because 3.5 and 4.x spell it differently.
 CONNECT = ["grpcio>=1.67", "grpcio-status>=1.67", "googleapis-common-protos>=1.65", "zstandard>=0.25"]
 TEST = ["pytest>=8", "hypothesis>=6.100", "pytest-timeout>=2.3", *CONNECT]
+BENCH = ["mlflow-skinny>=3", "psutil>=6"]
 LINT = ["ruff>=0.12", "mypy>=1.15", "pandas-stubs>=2.2", "types-PyYAML", "types-tqdm"]
 
 setup(
@@ -41,6 +42,7 @@ setup(
         "plots": PLOTS,
         "int8": INT8,
         "all": RECORDS + TRAIN + INT8,
+        "bench": BENCH,
         "dev": RECORDS + TRAIN + INT8 + TEST + LINT,
     },
 )

@@ -159,3 +159,18 @@ def test_predictions_are_the_labels_where_these_are_integers(model: Model, label
     found = parse_model(rebuilt(model, lambda header: header.update(labels=labels)), "m").header
     assert found.predictions == predictions
     assert (found.integer_labels is None) == (labels not in (predictions, [float(p) for p in predictions]))
+
+
+@pytest.mark.parametrize(
+    ("int8", "where"),
+    [
+        ({"maxima": [1.0, 1.0], "margin": 0.1, "beats": 1}, "int8.maxima"),
+        ({"maxima": [1.0, 1.0, 0.0], "margin": 0.1, "beats": 1}, "between 1e-30 and 1e30"),
+        ({"maxima": [1.0, 1.0, 1e300], "margin": 0.1, "beats": 1}, "between 1e-30 and 1e30"),
+        ({"maxima": [1.0, 1.0, 1.0], "margin": -0.1, "beats": 1}, "int8.margin"),
+        ({"maxima": [1.0, 1.0, 1.0], "margin": 0.1, "beats": 0}, "int8.beats"),
+    ],
+)
+def test_a_calibration_that_is_impossible_is_refused(model: Model, int8: dict, where: str):
+    with pytest.raises(ModelError, match=where):
+        parse_model(rebuilt(model, lambda header: header.update(int8=int8)), "m.safetensors")

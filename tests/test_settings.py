@@ -5,6 +5,7 @@ import yaml
 
 from lstm_fcn.errors import SettingsError
 from lstm_fcn.settings import (
+    CalibrateSettings,
     JobSettings,
     PrepareSettings,
     ScoreSettings,
@@ -24,6 +25,7 @@ SETTINGS = {
     "train-undersampled": TrainSettings,
 }
 REQUIRED = {
+    CalibrateSettings: ["--model", "m", "--beats", "b", "--output", "o"],
     PrepareSettings: ["--records", "r", "--output", "o"],
     ScoreSettings: ["--beats", "b", "--model", "m", "--output", "o"],
     SimulateSettings: ["--output", "o"],
@@ -181,3 +183,8 @@ def test_settings_that_contradict_each_other_are_refused(cls: type[JobSettings],
 def test_each_model_has_a_run_folder_of_its_own(model: str, folder: str):
     assert load(TrainSettings, "--model", model).run_folder == Path(folder)
     assert load(TrainSettings, "--model", model, "--run", "r").run_folder == Path("r")
+
+
+def test_int8_does_not_go_with_cuda():
+    with pytest.raises(SettingsError, match="int8 computes on the processor; on CUDA use --precision float32"):
+        load(ScoreSettings, "--precision", "int8", "--device", "cuda")

@@ -5,27 +5,23 @@ python tests/benchmarks/bench_training.py [--output FILE.json]; with MITDB=DIR o
 
 import argparse
 import json
-import os
-import platform
 import statistics
-import tempfile
 import time
 from pathlib import Path
 
 import numpy as np
 import torch
+from plain_network import PlainNetwork
 from sklearn.model_selection import train_test_split
-from torch import Tensor, nn
+from timed_beats import processor, read_all_beats
+from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from lstm_fcn.beats import BEAT_LENGTH, Beats
 from lstm_fcn.hyperparameters import NetworkConfig, Optimization
 from lstm_fcn.labels import CLASSES
-from lstm_fcn.network import BATCHNORM_EPS, BATCHNORM_MOMENTUM
 from lstm_fcn.processor import choose_precision
-from lstm_fcn.records import cut_beats, read_record
 from lstm_fcn.sampling import undersample
-from lstm_fcn.simulate import write_records
 from lstm_fcn.training import train
 from lstm_fcn.validation import measure, recompute_batchnorm
 
@@ -36,34 +32,9 @@ REPEATS = 5
 EPOCHS = 12
 
 
-class PlainNetwork(nn.Module):
-    """The same network as it is usually written down."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.lstm = nn.LSTM(BEAT_LENGTH, CONFIG.hidden_size, batch_first=True)
-        self.dropout = nn.Dropout(CONFIG.dropout)
-        layers: list[nn.Module] = []
-        sizes = [
-            (1, CONFIG.filters_1, 8),
-            (CONFIG.filters_1, CONFIG.filters_2, 5),
-            (CONFIG.filters_2, CONFIG.filters_3, 3),
-        ]
-        for channels, filters, kernel in sizes:
-            norm = nn.BatchNorm1d(filters, eps=BATCHNORM_EPS, momentum=BATCHNORM_MOMENTUM)
-            layers += [nn.Conv1d(channels, filters, kernel, padding="same"), norm, nn.ReLU()]
-        self.convolutions = nn.Sequential(*layers)
-        self.head = nn.Linear(CONFIG.hidden_size + CONFIG.filters_3, len(CLASSES))
-
-    def forward(self, series: Tensor) -> Tensor:
-        x = series.unsqueeze(1)
-        recurrent = self.dropout(self.lstm(x)[0][:, -1])
-        return self.head(torch.cat([recurrent, self.convolutions(x).mean(dim=2)], dim=1))
-
-
 def train_plainly(beats: Beats, epochs: int) -> nn.Module:
     torch.manual_seed(0)
-    network = PlainNetwork()
+    network = PlainNetwork(CONFIG)
     optimizer = torch.optim.Adam(network.parameters(), 1e-3)
     scaled = torch.from_numpy((beats.series - beats.series.mean()) / beats.series.std())
     loader = DataLoader(TensorDataset(scaled, torch.from_numpy(beats.labels)), BATCH, shuffle=True)
@@ -86,14 +57,6 @@ def rate_here(beats: Beats) -> float:
     """Of the steps alone, as in the plain loop: the BatchNorm statistics are recomputed once, at the end."""
     _, epochs = train(beats, CONFIG, Optimization(epochs=1, batch_size=BATCH))
     return len(beats) / epochs[0].seconds
-
-
-def read_all_beats(folder: Path) -> Beats:
-    tables = [cut_beats(read_record(folder, path.stem)) for path in sorted(folder.glob("*.hea"))]
-    return Beats(
-        np.concatenate([np.stack(table["beat"]) for table in tables]),
-        np.concatenate([table["label"].to_numpy(np.int64) for table in tables]),
-    )
 
 
 def accuracies(beats: Beats) -> dict[str, float]:
@@ -121,10 +84,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, help="JSON file for the result")
     output = parser.parse_args().output
     torch.set_num_threads(1)
-    with tempfile.TemporaryDirectory() as folder:
-        if not os.environ.get("MITDB"):
-            write_records(Path(folder), records=10, seconds=600, seed=0)
-        beats = read_all_beats(Path(os.environ.get("MITDB") or folder))
+    beats = read_all_beats()
     some = beats.take(np.random.default_rng(0).permutation(len(beats))[:TIMED_BEATS])
     rate_of_plain_loop(some), rate_here(some)  # warm
     rounds = [(rate_of_plain_loop(some), rate_here(some)) for _ in range(REPEATS)]
@@ -144,7 +104,7 @@ def main() -> None:
             "accuracy": accuracy,
             "precision": precision,
         }
-        output.write_text(json.dumps({**result, "torch": torch.__version__, "machine": platform.machine()}, indent=1))
+        output.write_text(json.dumps({**result, "torch": torch.__version__, "processor": processor()}, indent=1))
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from pyspark.sql import SparkSession
@@ -154,6 +155,35 @@ def test_an_extra_that_is_missing_is_named(tmp_path: Path):
     done = job("simulate", "--output", tmp_path / "records", PYTHONPATH=str(tmp_path))
     assert done.returncode == 1
     assert done.stderr == "error: this needs wfdb, which is not installed: pip install 'lstm-fcn[records]'\n"
+
+
+def test_a_calibrated_model_scores_in_int8_with_the_labels_of_float32(way: Path, tmp_path: Path):
+    calibrated = tmp_path / "calibrated.safetensors"
+    arguments = ("--beats", way / "beats", "--where", "split = 'test'", "--precision", "int8")
+    refused = job("score", *arguments, "--model", way / "m.safetensors", "--output", tmp_path / "no")
+    assert refused.returncode == 4
+    assert refused.stderr.splitlines()[-1] == (
+        "error: the model 'm' is not calibrated for int8; do it with: "
+        "python jobs/calibrate.py --model FILE --beats BEATS --output FILE"
+    )
+    done = job("calibrate", "--model", way / "m.safetensors", "--beats", way / "beats", "--output", calibrated)
+    assert done.returncode == 0, done.stderr
+    done = job("score", *arguments, "--model", calibrated, "--output", tmp_path / "scored")
+    assert done.returncode == 0, done.stderr
+    keys = ["record", "sample"]
+    rough, exact = (
+        pd.read_parquet(path / "predictions").sort_values(keys, ignore_index=True)
+        for path in (tmp_path / "scored", way / "scored")
+    )
+    pd.testing.assert_series_equal(rough["prediction"], exact["prediction"])
+    assert 0 < abs(np.stack(rough["probability"]) - np.stack(exact["probability"])).max() < 0.1
+
+
+def test_beats_of_another_length_do_not_calibrate(way: Path, tmp_path: Path):
+    (tmp_path / "short.csv").write_text("0.1,0.5,0\n0.2,0.4,1\n")
+    done = job("calibrate", "--model", "mitbih", "--beats", tmp_path / "short.csv", "--output", tmp_path / "m")
+    assert done.returncode == 4
+    assert done.stderr == "error: model mitbih takes series of 187 values, found 2\n"
 
 
 def test_a_second_run_refuses_to_write_over_the_first(way: Path):

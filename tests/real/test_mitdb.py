@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
@@ -108,6 +109,28 @@ def test_the_pretrained_model_reaches_its_figures_on_the_published_test_rows(tab
 def test_the_inter_patient_model_reaches_its_figures_on_ds2(table: pd.DataFrame):
     found = figures("mitbih-inter-patient", table.query("group == 'DS2'"))
     assert found == pytest.approx({"accuracy": 0.8183, "macro_f1": 0.3107}, abs=2e-4)
+
+
+@pytest.mark.parametrize(
+    ("name", "rows"),
+    [("mitbih", "index >= 0"), ("mitbih", "split == 'test'"), ("mitbih-inter-patient", "group == 'DS2'")],
+    ids=["all beats", "published test rows", "DS2"],
+)
+def test_the_engines_give_the_labels_of_the_plain_network(table: pd.DataFrame, name: str, rows: str):
+    series, model = np.stack(table.query(rows)["beat"]), find_model(name)
+    exact = Engine(model, threads=2).probabilities(series)
+    if rows == "index >= 0":
+        with torch.inference_mode():
+            plain = np.concatenate([model.network()(batch).numpy() for batch in torch.from_numpy(series).split(16)])
+        assert len(series) == 109_446
+        assert np.abs(exact - plain).max() <= 5e-6
+        assert (exact.argmax(axis=1) == plain.argmax(axis=1)).all()
+    engine = Engine(model, precision="int8", threads=2)
+    rough = engine.probabilities(series)
+    changed = int((rough.argmax(axis=1) != exact.argmax(axis=1)).sum())
+    assert changed <= len(series) / 10_000
+    assert np.abs(rough - exact).max() < 0.2
+    assert 0 < engine.looked_twice < 0.03 * len(series)
 
 
 def figures(name: str, rows: pd.DataFrame) -> dict[str, float]:

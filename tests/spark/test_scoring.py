@@ -9,11 +9,13 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from lstm_fcn.beats import Beats
+from lstm_fcn.calibration import calibrate
 from lstm_fcn.engine import Engine
-from lstm_fcn.errors import DataError
+from lstm_fcn.errors import DataError, ModelError, SettingsError
 from lstm_fcn.labels import CLASSES
 from lstm_fcn.modelfile import Model, parse_model, read_model, serialize
 from lstm_fcn.spark import score, scoring
+from lstm_fcn.spark.tables import write_table
 
 ARROW_BATCH = "spark.sql.execution.arrow.maxRecordsPerBatch"
 
@@ -180,3 +182,25 @@ def test_a_prediction_is_the_label_that_the_model_was_trained_on(spark: SparkSes
     relabelled = parse_model(serialize(model.network(), header), "here")
     one, other = (score(table(spark, beats), m, "run").orderBy("id").collect() for m in (model, relabelled))
     assert [row["prediction"] for row in other] == [10 * row["prediction"] + 10 for row in one]
+
+
+def test_int8_gives_the_labels_of_float32(spark: SparkSession, model: Model, beats: Beats):
+    calibrated = calibrate(model, beats.series)
+    rough, exact = (
+        score(table(spark, beats), calibrated, precision=precision).toPandas().sort_values("id")
+        for precision in ("int8", "float32")
+    )
+    assert rough["prediction"].tolist() == exact["prediction"].tolist()
+    assert 0 < abs(np.stack(rough["probability"]) - np.stack(exact["probability"])).max() < 0.01
+
+
+def test_int8_with_a_model_that_is_not_calibrated_is_refused_at_once(spark: SparkSession, model: Model, beats: Beats):
+    with pytest.raises(ModelError, match="not calibrated for int8"):
+        score(table(spark, beats), model, precision="int8")
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
+def test_cuda_that_an_executor_lacks_is_one_line(spark: SparkSession, model: Model, beats: Beats, tmp_path: Path):
+    with pytest.raises(SettingsError) as raised:
+        write_table(score(table(spark, beats), model, device="cuda"), str(tmp_path / "scored"))
+    assert str(raised.value) == "--device cuda: torch finds no CUDA device here; use --device cpu"

@@ -1,0 +1,92 @@
+"""One scoring job as a process of its own, to be timed: this package's, or what one would write instead.
+
+python tests/benchmarks/rivals.py WAY MASTER TABLE OUTPUT
+"""
+
+import os
+import runpy
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from plain_network import PlainScorer
+from pyspark.ml.functions import predict_batch_udf
+from pyspark.sql import Column, SparkSession
+from pyspark.sql.functions import pandas_udf
+from pyspark.sql.types import ArrayType, FloatType
+
+from lstm_fcn.modelfile import find_model
+
+WHOLE_ARROW_BATCH = 10_000
+ROOT = Path(__file__).parents[2]
+
+
+def loaded(batch_size: int) -> PlainScorer:
+    torch.set_num_threads(1)
+    return PlainScorer(find_model("mitbih").network(), batch_size)
+
+
+def by_predict_batch_udf(batch_size: int) -> Callable[[Column], Column]:
+    def make() -> Callable[[np.ndarray], np.ndarray]:
+        return loaded(batch_size).probabilities
+
+    return predict_batch_udf(
+        make, return_type=ArrayType(FloatType()), batch_size=batch_size, input_tensor_shapes=[[187]]
+    )
+
+
+_scorers: dict[int, PlainScorer] = {}
+
+
+def by_pandas_udf(batch_size: int) -> Callable[[Column], Column]:
+    @pandas_udf("array<float>")
+    def plain(beats: pd.Series) -> pd.Series:
+        import rivals  # the worker keeps what an imported module holds
+
+        scorer = rivals._scorers.get(batch_size) or rivals._scorers.setdefault(batch_size, rivals.loaded(batch_size))
+        return pd.Series(list(scorer.probabilities(np.stack(beats))))
+
+    return plain
+
+
+def by_mlflow(spark: SparkSession, batch_size: int, folder: str) -> Callable[[Column], Column]:
+    import mlflow
+
+    os.environ["PLAIN_BATCH_SIZE"] = str(batch_size)
+    mlflow.pyfunc.save_model(folder, python_model=str(ROOT / "tests/benchmarks/mlflow_network.py"))
+    kind = ArrayType(FloatType())
+    return mlflow.pyfunc.spark_udf(spark, folder, result_type=kind, env_manager="local")
+
+
+def session(master: str) -> SparkSession:
+    os.environ["PYSPARK_PYTHON"] = sys.executable
+    builder = SparkSession.builder.master(master).config("spark.ui.enabled", False)
+    return builder.config("spark.ui.showConsoleProgress", False).getOrCreate()
+
+
+def main() -> None:
+    way, master, table, output = sys.argv[1:]
+    as_documented = 1024 if way.startswith("predict_batch_udf") else WHOLE_ARROW_BATCH
+    batch_size = 16 if way.endswith(".small") else as_documented
+    if way in ("float32", "int8"):
+        session(master)
+        sys.argv = ["score.py", "--beats", table, "--model", "mitbih", "--output", output, "--precision", way]
+        runpy.run_path(str(ROOT / "jobs/score.py"), run_name="__main__")
+        return
+    os.environ["PLAIN_BATCH_SIZE"] = str(batch_size)  # before the workers start, which take it along
+    spark = session(master)
+    if way.startswith("predict_batch_udf"):
+        score = by_predict_batch_udf(batch_size)
+    elif way.startswith("pandas_udf"):
+        score = by_pandas_udf(batch_size)
+    else:
+        score = by_mlflow(spark, batch_size, f"{output}.model")
+    beats = spark.read.parquet(table)
+    beats.withColumn("probability", score(beats["beat"])).drop("beat").write.parquet(output)
+
+
+if __name__ == "__main__":
+    main()
