@@ -46,8 +46,15 @@ lint: setup  ## ruff and mypy
 test: lint  ## every test; with MITDB=DIR those on the real records too
 	"$(RUN)" -m pytest
 
-bench: setup  ## speed against the usual way, as ratios of one run; with MITDB=DIR on the real beats
+bench: $(VENV)/.bench-installed  ## speed and memory against the usual ways (half an hour); with MITDB=DIR on the real beats
 	"$(RUN)" tests/benchmarks/bench_training.py --output out/bench-training.json
+	"$(RUN)" tests/benchmarks/bench_engine.py --output out/bench-engine.json
+	"$(RUN)" tests/benchmarks/bench_job.py --output out/bench-job.json
+
+$(VENV)/.bench-installed: $(VENV)/.installed
+	"$(RUN)" -m pip install --quiet --disable-pip-version-check \
+	    -c conf/constraints.txt -c conf/constraints-spark-$(SPARK).txt -c conf/constraints-bench.txt -e ".[dev,bench]"
+	@touch "$@"
 
 demo: records  ## records -> beats -> model -> predictions -> metrics; with MITDB=DIR or download on real ones, pretrained
 	"$(RUN)" jobs/prepare.py --records "$(RECORDS)" --output $(DEMO)/beats $(HOLD_OUT)

@@ -4,7 +4,8 @@ import logging
 from collections.abc import Sequence
 
 from lstm_fcn.console import run_job
-from lstm_fcn.settings import PrepareSettings, load_settings
+from lstm_fcn.job_settings import load_settings
+from lstm_fcn.settings import PrepareSettings
 from lstm_fcn.spark.session import get_session
 from lstm_fcn.spark.tables import read_table, write_table
 

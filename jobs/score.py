@@ -4,8 +4,9 @@ import logging
 from collections.abc import Sequence
 
 from lstm_fcn.console import run_job
+from lstm_fcn.job_settings import load_settings
 from lstm_fcn.metrics import format_measures, measures
-from lstm_fcn.settings import ScoreSettings, load_settings
+from lstm_fcn.settings import ScoreSettings
 from lstm_fcn.spark import new_run_id, score
 from lstm_fcn.spark.column_form import gather_beat, spread_predictions
 from lstm_fcn.spark.evaluating import LABEL_TYPES, count_predictions, metrics_table

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from lstm_fcn.console import run_job
-from lstm_fcn.settings import SimulateSettings, load_settings
+from lstm_fcn.job_settings import load_settings
+from lstm_fcn.settings import SimulateSettings
 
 
 def main(arguments: Sequence[str]) -> None:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from lstm_fcn.console import run_job, stop_on_signals
 from lstm_fcn.errors import SettingsError
-from lstm_fcn.settings import TrainSettings, load_settings
+from lstm_fcn.job_settings import load_settings
+from lstm_fcn.settings import TrainSettings
 
 if TYPE_CHECKING:
     from lstm_fcn.beats import Beats

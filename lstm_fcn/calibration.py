@@ -5,12 +5,14 @@ import torch
 from numpy.typing import NDArray
 
 from lstm_fcn.engine import Engine, rough_network
+from lstm_fcn.errors import ModelError
+from lstm_fcn.folding import folded_blocks
+from lstm_fcn.header import Int8Calibration
 from lstm_fcn.hyperparameters import SCORING_BATCH_SIZE
-from lstm_fcn.modelfile import Int8Calibration, Model, parse_model, serialize
+from lstm_fcn.modelfile import Model, parse_model, serialize
 from lstm_fcn.network import LSTMFCN
 
-CALIBRATION_BEATS = 4096
-"""So many of the training beats are looked at."""
+_MOST_BEATS = 4096
 
 _SMALLEST = 1e-6
 """Stands for the maximum of a block that puts out nothing but zeros."""
@@ -27,20 +29,29 @@ def calibrate(model: Model, series: NDArray[np.float32], threads: int = 1) -> Mo
     ----------
     model : Model
     series : (n, length) array
-        Of the beats that it was trained on; all are used.
+        Of the beats that it was trained on; of more than 4,096 so many are drawn, always the same.
     threads : int
+        Processor threads; set for the whole process, as torch has it.
 
     Raises
     ------
+    ModelError
+        If int8 errs too much to be of use with this model.
     SettingsError
         If the packages for int8 are not installed.
     """
+    some = series[np.random.default_rng(0).permutation(len(series))[:_MOST_BEATS]]
+    exact = Engine(model, threads=threads).probabilities(some)
     network = model.network()
-    maxima = _maxima(network, series)
-    exact = Engine(model, threads=threads).probabilities(series)
-    rough = rough_network(network, maxima, SCORING_BATCH_SIZE, threads).probabilities(series)
-    margin = min(1.0, _SAFETY * float(np.abs(rough - exact).max()))
-    calibration = Int8Calibration(maxima=maxima, margin=margin, beats=len(series))
+    maxima = _maxima(network, some)
+    rough = rough_network(network, folded_blocks(network), maxima, SCORING_BATCH_SIZE, threads).probabilities(some)
+    error = float(np.abs(rough - exact).max())
+    if _SAFETY * error >= 1:
+        raise ModelError(
+            f"int8 does not suit the model '{model.header.name}': a probability was {error:.2f} off, "
+            f"expected less than {1 / _SAFETY:.2f}; score it with --precision float32"
+        )
+    calibration = Int8Calibration(maxima=maxima, margin=_SAFETY * error, beats=len(some))
     return parse_model(serialize(network, model.header.model_copy(update={"int8": calibration})), model.header.name)
 
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from lstm_fcn.errors import SettingsError
 from lstm_fcn.float_convolutions import FloatConvolutions
 from lstm_fcn.folded_network import FoldedNetwork
-from lstm_fcn.folding import folded_blocks
+from lstm_fcn.folding import Convolution, folded_blocks
 from lstm_fcn.hyperparameters import SCORING_BATCH_SIZE, ScoringDevice, ScoringPrecision
 from lstm_fcn.modelfile import Model
 from lstm_fcn.network import LSTMFCN
@@ -20,14 +20,14 @@ _BLOCK = 4096
 
 
 class Engine:
-    """A model made ready to score: the same labels as the network it is made of, sooner.
+    """A model made ready to score: what the network it is made of gives, sooner. Not for two threads at once.
 
     Parameters
     ----------
     model : Model
     precision : 'float32' or 'int8'
-        int8 computes the convolutions with integers of 8 bits and, where that leaves the label in doubt, again in
-        float32. It needs `onnxruntime` and a model that `jobs/calibrate.py` has seen.
+        int8 computes the convolutions with integers of 8 bits and, where that leaves the label in doubt, everything
+        again in float32. It needs `onnxruntime` and a model that `jobs/calibrate.py` has seen.
     device : 'cpu' or 'cuda'
     batch_size : int
         Series a forward pass.
@@ -58,7 +58,10 @@ class Engine:
         batch_size: int = SCORING_BATCH_SIZE,
         threads: int = 1,
     ) -> None:
+        if precision == "int8" and device != "cpu":
+            raise SettingsError("int8 computes on the processor: use --device cpu, or --precision float32 on CUDA")
         torch.set_num_threads(threads)
+        torch.backends.cudnn.allow_tf32 = False  # products of 10 bits are not float32's
         self.header = model.header
         self.looked_twice = 0
         network = model.network().to(choose_device(device))
@@ -66,11 +69,9 @@ class Engine:
         self._exact = FoldedNetwork(network, layers, FloatConvolutions(layers), batch_size)
         self._rough: FoldedNetwork | None = None
         if precision == "int8":
-            if device != "cpu":
-                raise SettingsError("--precision int8 computes on the processor: use --device cpu, or float32 on CUDA")
             calibration = model.header.require_int8()
             self._margin = calibration.margin
-            self._rough = rough_network(network, calibration.maxima, batch_size, threads)
+            self._rough = rough_network(network, layers, calibration.maxima, batch_size, threads)
 
     def probabilities(self, series: NDArray[np.float32]) -> NDArray[np.float32]:
         """Score series (n, length) to probabilities (n, classes)."""
@@ -84,7 +85,7 @@ class Engine:
         if self._rough is None:
             return self._exact.probabilities(series)
         probabilities = self._rough.probabilities(series)
-        doubtful = _lead(probabilities, self.header.network.task == "multilabel") < self._margin
+        doubtful = _lead(probabilities, self.header.network.task == "multilabel") <= self._margin
         self.looked_twice += int(doubtful.sum())
         probabilities[doubtful] = self._exact.probabilities(series[doubtful])
         return probabilities
@@ -99,7 +100,9 @@ def _lead(probabilities: NDArray[np.float32], several: bool) -> NDArray[np.float
     return two[:, -1] - two[:, -2]
 
 
-def rough_network(network: LSTMFCN, maxima: Sequence[float], batch_size: int, threads: int) -> FoldedNetwork:
+def rough_network(
+    network: LSTMFCN, layers: Sequence[Convolution], maxima: Sequence[float], batch_size: int, threads: int
+) -> FoldedNetwork:
     """Make the network whose convolutions are computed in int8, without a second look.
 
     Raises
@@ -111,7 +114,6 @@ def rough_network(network: LSTMFCN, maxima: Sequence[float], batch_size: int, th
         from lstm_fcn.int8_convolutions import Int8Convolutions
     except ModuleNotFoundError as error:
         raise SettingsError(
-            f"--precision int8 needs {error.name}, which is not installed here: pip install 'lstm-fcn[int8]'"
+            f"int8 needs {error.name}, which is not installed here: pip install 'lstm-fcn[int8]'"
         ) from error
-    layers = folded_blocks(network)
     return FoldedNetwork(network, layers, Int8Convolutions(layers, maxima, threads), batch_size)

@@ -1,4 +1,4 @@
-"""The hyperparameters by their published names, with their bounds: one definition for settings and files."""
+"""The hyperparameters by their published names, with their bounds, and the ways to score: one definition for all."""
 
 from typing import Literal
 

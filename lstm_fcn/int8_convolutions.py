@@ -1,9 +1,9 @@
 """The convolution blocks in int8, by ONNX Runtime.
 
 Static quantization: the outputs of each block are counted in 255ths of the largest one seen in calibration, the
-weights of each filter in 63rds of its largest. 7 bits instead of 8 cost no label (the second look sees to that)
-and give the same integers on every processor: those without VNNI add pairs of products in 16 bits, which
-2 x 255 x 63 does not overflow. The first convolution, a fiftieth of the work, stays in float32.
+weights of each filter in 63rds of its largest. With 7 bits instead of 8 the products are right on every processor:
+those without VNNI add pairs of them in 16 bits, which 2 x 255 x 63 does not overflow. The first convolution, a
+fiftieth of the work, stays in float32.
 """
 
 from collections.abc import Sequence
@@ -21,6 +21,7 @@ from lstm_fcn.folding import Convolution
 
 _STEPS = 255
 _WEIGHT_STEPS = 63
+_LARGEST_BIAS = 2**30
 _OPSET = 19
 _IR_VERSION = 9
 
@@ -81,7 +82,7 @@ def _graph(layers: Sequence[Convolution], maxima: Sequence[float], border: bool)
         "convolutions",
         [helper.make_tensor_value_info("series", TensorProto.FLOAT, ["B", 1, 1, "W"])],
         [helper.make_tensor_value_info("sums", TensorProto.FLOAT, ["B", len(layers[2].bias)])],
-        [numpy_helper.from_array(np.ascontiguousarray(value), name) for name, value in constants.items()],
+        [numpy_helper.from_array(np.asarray(value, order="C"), name) for name, value in constants.items()],
     )
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", _OPSET)], ir_version=_IR_VERSION)
 
@@ -93,14 +94,15 @@ def _pads(layer: Convolution, border: bool) -> list[int]:
 
 def _quantized(layer: Convolution, step: np.float32, number: int) -> dict[str, NDArray[Any]]:
     """Count the weights of each filter in steps of its own, and the bias in those of the products."""
-    weight = layer.weight.numpy()
-    steps = np.abs(weight).max(axis=(1, 2, 3)) / np.float32(_WEIGHT_STEPS)  # (filters,)
+    weight, bias = layer.weight.double().numpy(), layer.bias.double().numpy()
+    steps = np.abs(weight).max(axis=(1, 2, 3)) / _WEIGHT_STEPS  # (filters,)
+    # A filter of next to no weights would count its bias beyond 32 bits.
+    steps = np.maximum(steps, np.abs(bias) / (float(step) * _LARGEST_BIAS))
     steps[steps == 0] = 1
-    bias = np.rint(layer.bias.numpy() / (steps * step).astype(np.float64))
-    limits = np.iinfo(np.int32)
+    steps = steps.astype(np.float32).astype(np.float64)  # as ONNX Runtime takes them
     return {
         f"weight_{number}": np.rint(weight / steps[:, None, None, None]).astype(np.int8),
-        f"weight_step_{number}": steps,
+        f"weight_step_{number}": steps.astype(np.float32),
         f"weight_zero_{number}": np.zeros(len(steps), np.int8),
-        f"bias_{number}": np.clip(bias, limits.min, limits.max).astype(np.int32),
+        f"bias_{number}": np.rint(bias / (steps * float(step))).astype(np.int32),
     }

@@ -10,16 +10,17 @@ import json
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import safetensors.torch
 import torch
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import ValidationError
 from safetensors import SafetensorError
 
 from lstm_fcn.errors import ModelError
-from lstm_fcn.hyperparameters import NetworkConfig, Optimization
+from lstm_fcn.header import Header
+from lstm_fcn.hyperparameters import NetworkConfig
 from lstm_fcn.network import LSTMFCN
 from lstm_fcn.storage import write_atomically
 
@@ -30,94 +31,6 @@ _PRETRAINED = Path(__file__).parent / "pretrained"
 _LENGTH_BYTES = 8
 _PICKLE_STARTS = (b"\x80", b"PK\x03\x04")
 _SAFETENSORS_TYPES: dict[torch.dtype, str] = {torch.float32: "F32", torch.int64: "I64"}
-
-
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class Scaling(_Part):
-    """What the network does to a series first: subtract the mean, divide by the standard deviation."""
-
-    mean: float = 0.0
-    std: float = Field(1.0, gt=0)
-
-
-class TrainingData(_Part):
-    """The beats that the model has seen."""
-
-    source: str
-    rows: str = Field(description="which rows of it")
-    class_counts: list[int] = Field(description="of the beats that were fitted, after sampling and holding out")
-    fingerprint: str = Field(pattern="^[0-9a-f]{64}$")
-    parent: str | None = Field(None, description="the model that the training began with")
-
-
-class Int8Calibration(_Part):
-    """What scoring in int8 needs to know of the values inside the network."""
-
-    maxima: list[float] = Field(min_length=3, max_length=3, description="of each convolution block's output")
-    margin: float = Field(ge=0, le=1, description="lead of the likeliest class below which float32 decides")
-    beats: int = Field(ge=1, description="on so many beats these were measured")
-
-    @field_validator("maxima")
-    @classmethod
-    def _within_float32(cls, maxima: list[float]) -> list[float]:
-        if not all(1e-30 < value < 1e30 for value in maxima):
-            raise ValueError(f"expected values between 1e-30 and 1e30, found {maxima}")
-        return maxima
-
-
-class Header(_Part):
-    """All that is known of a model besides its weights."""
-
-    format: Literal[1] = 1
-    name: str = Field(min_length=1, max_length=200)
-    network: NetworkConfig
-    optimization: Optimization
-    scaling: Scaling
-    classes: list[str]
-    class_names: list[str]
-    labels: list[bool | int | float | str] = Field(description="what stands for each class in a label column")
-    sampling_frequency: float | None = Field(gt=0, description="of the series, Hz, where it is known")
-    training_data: TrainingData
-    metrics: dict[str, float]
-    versions: dict[str, str]
-    int8: Int8Calibration | None = None
-
-    def require_int8(self) -> Int8Calibration:
-        """Give the calibration for int8.
-
-        Raises
-        ------
-        ModelError
-            If the model has none.
-        """
-        if self.int8 is None:
-            raise ModelError(
-                f"the model '{self.name}' is not calibrated for int8; do it with: "
-                "python jobs/calibrate.py --model FILE --beats BEATS --output FILE"
-            )
-        return self.int8
-
-    @property
-    def integer_labels(self) -> list[int] | None:
-        """The labels, where all are whole numbers that fit into an int column."""
-        whole = [int(label) for label in self.labels if type(label) in (int, float) and label == int(label)]
-        return whole if len(whole) == len(self.labels) and max(map(abs, whole)) < 2**31 else None
-
-    @property
-    def predictions(self) -> list[int]:
-        """What a column of predictions holds for each class: its label, or else its position."""
-        return self.integer_labels or list(range(len(self.labels)))
-
-    @model_validator(mode="after")
-    def _one_name_a_class(self) -> "Header":
-        if not len(self.classes) == len(self.class_names) == len(self.labels) == self.network.classes:
-            raise ValueError(f"expected {self.network.classes} classes, as many names and as many labels")
-        if len(set(self.classes)) != len(self.classes) or len(set(self.labels)) != len(self.labels):
-            raise ValueError("the classes are not distinct")
-        return self
 
 
 @dataclass(frozen=True)

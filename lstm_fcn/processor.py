@@ -1,4 +1,4 @@
-"""Which device trains, and how many bits its products have."""
+"""Which device computes, and how many bits the products of a training have."""
 
 from typing import Any
 

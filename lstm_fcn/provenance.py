@@ -10,9 +10,10 @@ import torch
 
 import lstm_fcn
 from lstm_fcn.beats import SERIES_FREQUENCY, Beats
+from lstm_fcn.header import Header, Scaling, TrainingData
 from lstm_fcn.hyperparameters import NetworkConfig, Optimization
 from lstm_fcn.labels import CLASS_NAMES, CLASSES
-from lstm_fcn.modelfile import Header, Model, Scaling, TrainingData
+from lstm_fcn.modelfile import Model
 from lstm_fcn.network import LSTMFCN
 
 

@@ -1,19 +1,12 @@
-"""The settings of the jobs: one typed class a job, filled from flags, environment and a YAML file."""
+"""The settings of the jobs: one typed class a job."""
 
-import argparse
-import difflib
-import os
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal
 
-import pydantic_settings
-import yaml
-from pydantic import BeforeValidator, Field, ValidationError, model_validator
-from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic import BeforeValidator, Field, model_validator
+from pydantic_settings import NoDecode, SettingsConfigDict
 
 from lstm_fcn.beats import is_csv
-from lstm_fcn.errors import SettingsError
 from lstm_fcn.hyperparameters import (
     SCORING_BATCH_SIZE,
     Architecture,
@@ -24,6 +17,7 @@ from lstm_fcn.hyperparameters import (
     ScoringDevice,
     ScoringPrecision,
 )
+from lstm_fcn.job_settings import JobSettings
 
 
 def _split_names(value: Any) -> Any:
@@ -33,34 +27,15 @@ def _split_names(value: Any) -> Any:
 Names = Annotated[list[str], NoDecode, BeforeValidator(_split_names)]
 """Names with commas between them, in every source; a YAML list is fine too."""
 
-Settings = TypeVar("Settings", bound="JobSettings")
+
+def _require_table(beats: str) -> None:
+    if is_csv(beats):
+        raise ValueError("--rows goes with a beat table; a .csv file is read whole")
 
 
-class JobSettings(BaseSettings):
-    """What every job shares: flags win over the environment, the environment over the file."""
-
-    model_config = SettingsConfigDict(
-        extra="forbid",
-        frozen=True,
-        coerce_numbers_to_str=True,
-        cli_kebab_case=True,
-        cli_hide_none_type=True,
-        cli_parse_none_str="none",
-    )
-
-    config: Path | None = Field(None, description="YAML file of settings; see conf/")
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],  # noqa: ARG003
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
-        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Let the environment win over the file, whose values come as arguments; flags are put first."""
-        return env_settings, init_settings
+def _require_local(flag: str, path: Path | None) -> None:
+    if path is not None and ":/" in str(path):
+        raise ValueError(f"expected {flag} to be a local path, found {path}")
 
 
 class PrepareSettings(JobSettings):
@@ -137,11 +112,10 @@ class TrainSettings(JobSettings, Architecture, Optimization):
             raise ValueError("expected --validation or --validation-share, found both")
         if self.validation_by == "record" and not self.validation_share:
             raise ValueError("--validation-by record goes with --validation-share")
-        if "rows" in self.model_fields_set and is_csv(self.beats):
-            raise ValueError("--rows goes with a beat table; a .csv file is read whole")
-        for flag, path in (("--model", self.model), ("--run", self.run)):
-            if path is not None and ":/" in str(path):
-                raise ValueError(f"expected {flag} to be a local path, found {path}")
+        if "rows" in self.model_fields_set:
+            _require_table(self.beats)
+        _require_local("--model", self.model)
+        _require_local("--run", self.run)
         return self
 
     @property
@@ -176,14 +150,15 @@ class ScoreSettings(JobSettings):
     )
     label: str = Field("label", description="column with the true label; without such a column, no metrics")
     precision: ScoringPrecision = Field(
-        "float32", description="int8: faster, and float32 decides where the label is in doubt; pip install .[int8]"
+        "float32",
+        description="int8: faster; float32 decides what is in doubt; pip install 'lstm-fcn[int8]'",
     )
     device: ScoringDevice = Field("cpu", description="cuda: the executors need a CUDA build of torch and a device")
     batch_size: int = Field(SCORING_BATCH_SIZE, ge=1, le=65536, description="beats the network takes at once")
     pictures: Path | None = Field(None, description="local folder for a picture of the confusion matrix")
 
     @model_validator(mode="after")
-    def _one_form_of_series(self) -> "ScoreSettings":
+    def _possible_together(self) -> "ScoreSettings":
         if self.beat_prefix is not None and "beat" in self.model_fields_set:
             raise ValueError("expected --beat or --beat-prefix, found both")
         if self.precision == "int8" and self.device == "cuda":
@@ -200,77 +175,13 @@ class CalibrateSettings(JobSettings):
     beats: str = Field(description="what the model was trained on: a beat table (Parquet) or a .csv file")
     rows: str = Field("split=train", pattern="^[^=]+=[^=]+$", description="rows of the table, COLUMN=VALUE")
     output: Path = Field(description="model file to write; it may be the one of --model")
-    seed: int = Field(0, ge=0, lt=2**32, description="of the choice of beats")
     threads: int = Field(0, ge=0, description="processor threads to use; 0: as many as there are cores")
 
-
-def load_settings(cls: type[Settings], arguments: Sequence[str], program: str) -> Settings:
-    """Fill a job's settings.
-
-    Parameters
-    ----------
-    cls : type
-        The job's settings class.
-    arguments : sequence of str
-        The command line without the program's name.
-    program : str
-        The program's name, for its help text.
-
-    Raises
-    ------
-    SettingsError
-        If a value is unknown, missing or impossible.
-    """
-    finder = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    finder.add_argument("--config", default=os.environ.get(_variable(cls, "config")))
-    path = finder.parse_known_args(arguments)[0].config
-    values = _read_yaml(Path(path)) if path else {}
-    known = [name for name in cls.model_fields if name != "config"]
-    for name in values:
-        _refuse_unknown(str(name), known, f"{path}: unknown setting")
-    prefix = _variable(cls, "")
-    for name in os.environ:
-        if name.startswith(prefix):
-            _refuse_unknown(name, [_variable(cls, field) for field in cls.model_fields], "unknown variable")
-    try:
-        return cls(_cli_parse_args=list(arguments), _cli_prog_name=program, **values)
-    except ValidationError as error:
-        raise SettingsError("\n".join(_explain(cls, item) for item in error.errors())) from error
-    except pydantic_settings.SettingsError as error:
-        raise SettingsError(f"{error}: {error.__cause__}") from error
-
-
-def _read_yaml(path: Path) -> dict[str, Any]:
-    try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise SettingsError(f"cannot read the settings file {path}: {error}") from error
-    if values is None:
-        return {}
-    if not isinstance(values, dict):
-        raise SettingsError(f"{path}: expected lines like 'setting: value', found a {type(values).__name__}")
-    return values
-
-
-def _refuse_unknown(name: str, known: list[str], what: str) -> None:
-    if name not in known:
-        near = difflib.get_close_matches(name, known, n=1)
-        raise SettingsError(
-            f"{what} '{name}'; " + (f"did you mean '{near[0]}'?" if near else f"known: {', '.join(known)}")
-        )
-
-
-def _variable(cls: type[JobSettings], name: str) -> str:
-    return f"{cls.model_config['env_prefix']}{name.upper()}"
-
-
-def _explain(cls: type[JobSettings], item: Any) -> str:
-    if not item["loc"]:
-        return str(item["msg"]).removeprefix("Value error, ")
-    name = str(item["loc"][0])
-    flag = "--" + name.replace("_", "-")
-    sources = f"set it with {flag}, {_variable(cls, name)} or '{name}:' in the --config file"
-    meaning = cls.model_fields[name].description
-    if item["type"] == "missing":
-        return f"{flag} is missing ({meaning}); {sources}"
-    return f"{flag} ({meaning}): {item['msg']}, found {item['input']!r}; {sources}"
+    @model_validator(mode="after")
+    def _readable_and_writable(self) -> "CalibrateSettings":
+        if "rows" in self.model_fields_set:
+            _require_table(self.beats)
+        _require_local("--output", self.output)
+        if self.output.is_dir():
+            raise ValueError(f"expected --output to name a file, found the folder {self.output}")
+        return self

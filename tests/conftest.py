@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 
 from lstm_fcn.beats import BEAT_LENGTH, Beats
+from lstm_fcn.header import Header
 from lstm_fcn.hyperparameters import NetworkConfig, Optimization
-from lstm_fcn.modelfile import Header, Model, read_model, write_model
+from lstm_fcn.modelfile import Model, parse_model, read_model, serialize, write_model
 from lstm_fcn.network import LSTMFCN
 from lstm_fcn.provenance import describe, describe_data
 from lstm_fcn.simulate import write_records
@@ -21,6 +23,9 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 torch.set_num_threads(1)  # the tests' networks are small
+
+
+SMALL = {"hidden_size": 8, "filters_1": 8, "filters_2": 16, "filters_3": 8}
 
 
 def make_network(**config: int | str) -> LSTMFCN:
@@ -47,6 +52,26 @@ def header_of(network: LSTMFCN, name: str) -> Header:
     return describe(name, network, Optimization(lr=0.01), data, {"train_accuracy": 0.5})
 
 
+def series_of(ends_at: list[int], length: int, seed: int = 0) -> NDArray[np.float32]:
+    """Series that end at these positions, with zeros after it and some inside."""
+    rng = np.random.default_rng(seed)
+    series = rng.normal(0.4, 1, (len(ends_at), length)).astype(np.float32)
+    series[rng.random(series.shape) < 0.1] = 0
+    for row, end in zip(series, ends_at, strict=True):
+        row[end:] = 0
+        row[end - 1 : end] = 1
+    return series
+
+
+def model_of(network: LSTMFCN) -> Model:
+    classes = [str(i) for i in range(network.config.classes)]
+    shape = (10,) if network.config.task != "multilabel" else (10, len(classes))
+    some = Beats(np.zeros((10, network.config.length), np.float32), np.zeros(shape, np.int64))
+    data = describe_data(some, len(classes), "nowhere")
+    header = describe("m", network, Optimization(), data, {}, classes=classes)
+    return parse_model(serialize(network, header), "m")
+
+
 @pytest.fixture(scope="session")
 def beats() -> Beats:
     return make_beats(200)
@@ -65,7 +90,7 @@ def save_model(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
 
 @pytest.fixture(scope="session")
 def model_file(save_model: Callable[..., Path]) -> Path:
-    return save_model(hidden_size=8, filters_1=8, filters_2=16, filters_3=8)
+    return save_model(**SMALL)
 
 
 @pytest.fixture(scope="session")

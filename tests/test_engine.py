@@ -12,40 +12,18 @@ from lstm_fcn.beats import Beats
 from lstm_fcn.engine import Engine
 from lstm_fcn.errors import ModelError, SettingsError
 from lstm_fcn.float_convolutions import FloatConvolutions
-from lstm_fcn.folding import SingleStepLSTM, folded_blocks
-from lstm_fcn.hyperparameters import NetworkConfig, Optimization
-from lstm_fcn.modelfile import Model, parse_model, serialize
+from lstm_fcn.folded_network import FoldedNetwork
+from lstm_fcn.folding import Convolution, SingleStepLSTM, folded_blocks
+from lstm_fcn.hyperparameters import NetworkConfig
+from lstm_fcn.modelfile import Model
 from lstm_fcn.network import LSTMFCN
 from lstm_fcn.padding import PooledConvolutions, ends
-from lstm_fcn.provenance import describe, describe_data
-from tests.conftest import make_network
-
-SMALL = {"hidden_size": 8, "filters_1": 8, "filters_2": 16, "filters_3": 8}
+from tests.conftest import SMALL, make_network, model_of, series_of
 
 
 def plainly(network: LSTMFCN, series: NDArray[np.float32]) -> NDArray[np.float32]:
     with torch.inference_mode():
         return network(torch.from_numpy(series)).numpy()
-
-
-def series_of(ends_at: list[int], length: int, seed: int = 0) -> NDArray[np.float32]:
-    """Series that end at these positions, with zeros after it and some inside."""
-    rng = np.random.default_rng(seed)
-    series = rng.normal(0.4, 1, (len(ends_at), length)).astype(np.float32)
-    series[rng.random(series.shape) < 0.1] = 0
-    for row, end in zip(series, ends_at, strict=True):
-        row[end:] = 0
-        row[end - 1 : end] = 1
-    return series
-
-
-def model_of(network: LSTMFCN) -> Model:
-    classes = [str(i) for i in range(network.config.classes)]
-    shape = (10,) if network.config.task != "multilabel" else (10, len(classes))
-    some = Beats(np.zeros((10, network.config.length), np.float32), np.zeros(shape, np.int64))
-    data = describe_data(some, len(classes), "nowhere")
-    header = describe("m", network, Optimization(), data, {}, classes=classes)
-    return parse_model(serialize(network, header), "m")
 
 
 @st.composite
@@ -91,27 +69,44 @@ def test_probabilities_equal_the_networks_own_for_any_batch_size(model: Model, b
     assert (found.argmax(axis=1) == expected.argmax(axis=1)).all()
 
 
+class Watched(FloatConvolutions):
+    """Remembers how wide each batch was."""
+
+    def __init__(self, layers: list[Convolution]) -> None:
+        super().__init__(layers)
+        self.seen: list[tuple[int, int, bool]] = []
+
+    def sums(self, series: torch.Tensor, border: bool) -> torch.Tensor:
+        self.seen.append((*series.shape, border))
+        return super().sums(series, border)
+
+
+def test_a_batch_is_as_wide_as_its_longest_series_needs():
+    network = make_network(**SMALL, kernel_size_1=8, kernel_size_2=5, kernel_size_3=3)
+    layers = folded_blocks(network)
+    watched = Watched(layers)
+    folded = FoldedNetwork(network, layers, watched, batch_size=2)
+    folded.probabilities(series_of([50, 187, 20, 60, 30, 180], 187))
+    batches = [seen for seen in watched.seen if seen[0] == 2]
+    assert batches == [(2, 30 + 13, False), (2, 60 + 13, False), (2, 187, True)]
+
+
 @pytest.mark.parametrize("ends_at", [0, 1, 100, 186, 187])
 def test_the_padding_is_skipped_and_no_column_too_many(ends_at: int):
     """One column less than the kernels reach would show, and more than they reach is not computed."""
     network = make_network(**SMALL, kernel_size_1=8, kernel_size_2=5, kernel_size_3=3)
-    layers, widths = folded_blocks(network), []
-
-    class Watched(FloatConvolutions):
-        def sums(self, series: torch.Tensor, border: bool) -> torch.Tensor:
-            widths.append((series.shape[1], border))
-            return super().sums(series, border)
-
+    layers = folded_blocks(network)
+    watched = Watched(layers)
     scaled = network.scale(torch.from_numpy(series_of([ends_at], 187)))
-    pooled = PooledConvolutions(Watched(layers), layers, network.scale(torch.zeros(1, 187)))
+    pooled = PooledConvolutions(watched, layers, network.scale(torch.zeros(1, 187)))
+    before, after = 3 + 2 + 1, 4 + 2 + 1
+    needed = ends_at + before + after
     with torch.inference_mode():
         right = pooled.means(scaled, ends_at)
+        assert watched.seen[-1][1:] == ((needed, False) if needed <= 187 else (187, True))
         whole = FloatConvolutions(layers).sums(scaled, border=True) / 187
         cut_short = pooled.means(scaled, max(0, ends_at - 1))
     torch.testing.assert_close(right, whole, rtol=1e-6, atol=1e-6)
-    before, after = 3 + 2 + 1, 4 + 2 + 1
-    needed = ends_at + before + after
-    assert (needed, False) in widths if needed <= 187 else {border for _, border in widths[:1]} == {True}
     if 1 <= ends_at <= 187 - before - after:
         assert (cut_short - whole).abs().max() > 1e-4
 
@@ -153,6 +148,12 @@ def test_the_threads_are_those_asked_for(model: Model):
 def test_cuda_without_a_device_is_refused(model: Model):
     with pytest.raises(SettingsError, match="finds no CUDA device here; use --device cpu"):
         Engine(model, device="cuda")
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")
+def test_cuda_gives_what_the_processor_gives(model: Model, beats: Beats):
+    found, expected = (Engine(model, device=device).probabilities(beats.series) for device in ("cuda", "cpu"))
+    np.testing.assert_allclose(found, expected, rtol=0, atol=5e-6)
 
 
 def test_int8_without_a_calibration_tells_how_to_get_it(model: Model):

@@ -9,13 +9,12 @@ from numpy.typing import NDArray
 from lstm_fcn.beats import Beats
 from lstm_fcn.calibration import calibrate
 from lstm_fcn.engine import Engine, rough_network
-from lstm_fcn.errors import SettingsError
+from lstm_fcn.errors import ModelError, SettingsError
 from lstm_fcn.folding import Convolution, folded_blocks
 from lstm_fcn.int8_convolutions import Int8Convolutions
 from lstm_fcn.modelfile import Model
 from lstm_fcn.padding import PooledConvolutions
-from tests.conftest import make_network
-from tests.test_engine import SMALL, model_of, series_of
+from tests.conftest import SMALL, make_network, model_of, series_of
 
 MAXIMA = [9.0, 40.0, 90.0]
 
@@ -41,10 +40,11 @@ def by_hand(layers: list[Convolution], scaled: NDArray[np.float32], maxima: list
     return (counts.sum(dim=(2, 3)) * maxima[2] / 255).numpy()
 
 
-def test_the_integers_are_those_of_the_arithmetic_by_hand():
+@pytest.mark.parametrize("largest_weights", [False, True])
+def test_the_integers_are_those_of_the_arithmetic_by_hand(largest_weights: bool):
     """Also where pairs of products are added in 16 bits: inputs at 255 with the largest weights would overflow."""
     layers = folded_blocks(make_network(**SMALL))
-    for layer in layers[1:]:
+    for layer in layers[1:] if largest_weights else ():
         layer.weight.fill_(layer.weight.abs().max())
     scaled = series_of([187] * 20, 187) * 20
     found = Int8Convolutions(layers, MAXIMA, threads=1).sums(torch.from_numpy(scaled), border=True).numpy()
@@ -76,7 +76,10 @@ def test_labels_equal_those_of_float32(calibrated: Model, beats: Beats):
 
 
 def test_a_beat_in_doubt_has_the_probabilities_of_float32(calibrated: Model, beats: Beats):
-    rough = rough_network(calibrated.network(), calibrated.header.int8.maxima, 16, 1).probabilities(beats.series)
+    network = calibrated.network()
+    rough = rough_network(network, folded_blocks(network), calibrated.header.int8.maxima, 16, 1).probabilities(
+        beats.series
+    )
     lead = np.diff(np.sort(rough, axis=1)[:, -2:], axis=1)[:, 0]
     doubtful = lead < calibrated.header.int8.margin
     assert 0 < doubtful.sum() < len(beats)
@@ -102,8 +105,7 @@ def test_a_calibrated_model_keeps_its_weights_and_its_story(model: Model, calibr
     assert calibrated.header.int8.beats == 200
 
 
-def test_int8_on_cuda_is_refused(calibrated: Model, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("lstm_fcn.engine.choose_device", lambda _: torch.device("cpu"))  # a machine that has one
+def test_int8_on_cuda_is_refused(calibrated: Model):
     with pytest.raises(SettingsError, match="int8 computes on the processor"):
         Engine(calibrated, precision="int8", device="cuda")
 
@@ -117,5 +119,29 @@ def test_where_its_packages_are_missing_int8_tells_how_to_get_them():
     )
     failed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert failed.stderr.splitlines()[-1].endswith(
-        "SettingsError: --precision int8 needs onnxruntime, which is not installed here: pip install 'lstm-fcn[int8]'"
+        "SettingsError: int8 needs onnxruntime, which is not installed here: pip install 'lstm-fcn[int8]'"
     )
+
+
+@pytest.mark.parametrize("factor", [1e-6, 1e-12, 0.0])
+def test_a_filter_of_next_to_no_weights_keeps_its_bias(factor: float):
+    network = make_network(**SMALL)
+    for block in (network.block_2, network.block_3):
+        block.norm.weight.data[0], block.norm.bias.data[0] = factor, 5.0
+    layers, scaled = folded_blocks(network), torch.from_numpy(series_of([187] * 3, 187))
+    found = Int8Convolutions(layers, MAXIMA, threads=1).sums(scaled, border=True)[:, 0] / 187
+    torch.testing.assert_close(found, torch.full((3,), 5.0), rtol=0, atol=MAXIMA[2] / 255)
+
+
+def test_a_model_that_int8_does_not_suit_is_not_calibrated(beats: Beats):
+    network = make_network(**SMALL)
+    network.head.weight.data *= 10_000
+    with pytest.raises(ModelError, match=r"int8 does not suit the model 'm': .* [01]\.\d\d off, .*float32"):
+        calibrate(model_of(network), beats.series)
+
+
+def test_of_many_beats_the_same_4096_calibrate(model: Model, beats: Beats):
+    many = np.concatenate([beats.series] * 21)
+    first, second = calibrate(model, many), calibrate(model, many)
+    assert first.content == second.content
+    assert first.header.int8.beats == 4096

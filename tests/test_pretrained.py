@@ -23,6 +23,7 @@ def test_each_is_small_and_says_what_it_was_trained_on(name: str, rows: str):
     assert len(model.content) <= 2 * 2**20
     assert sum(parameter.numel() for parameter in model.network().parameters()) <= 450_000
     header = model.header
+    assert header.require_int8().beats == 4096
     assert (header.name, tuple(header.classes), header.training_data.rows) == (name, CLASSES, rows)
     assert not header.versions["git"].endswith("-dirty")
     assert "/" not in header.training_data.source.removeprefix("out/")

@@ -4,14 +4,13 @@ import pytest
 import yaml
 
 from lstm_fcn.errors import SettingsError
+from lstm_fcn.job_settings import JobSettings, load_settings
 from lstm_fcn.settings import (
     CalibrateSettings,
-    JobSettings,
     PrepareSettings,
     ScoreSettings,
     SimulateSettings,
     TrainSettings,
-    load_settings,
 )
 
 CONF = Path(__file__).parents[1] / "conf"
@@ -188,3 +187,19 @@ def test_each_model_has_a_run_folder_of_its_own(model: str, folder: str):
 def test_int8_does_not_go_with_cuda():
     with pytest.raises(SettingsError, match="int8 computes on the processor; on CUDA use --precision float32"):
         load(ScoreSettings, "--precision", "int8", "--device", "cuda")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--beats", "b.csv", "--rows", "split=test"], "--rows goes with a beat table"),
+        (["--output", "s3://bucket/m"], "expected --output to be a local path, found s3:/bucket/m"),
+        (["--output", "conf"], "expected --output to name a file, found the folder conf"),
+    ],
+)
+def test_a_calibration_that_could_not_work_is_refused_at_once(
+    arguments: list[str], message: str, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(CONF.parent)
+    with pytest.raises(SettingsError, match=message):
+        load(CalibrateSettings, *arguments)

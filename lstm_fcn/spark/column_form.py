@@ -9,7 +9,7 @@ from pyspark.sql import functions as F
 from lstm_fcn.errors import DataError
 
 if TYPE_CHECKING:
-    from lstm_fcn.modelfile import Header
+    from lstm_fcn.header import Header
 
 _NUMBERS = ("tinyint", "smallint", "int", "bigint", "float", "double")
 

@@ -58,8 +58,10 @@ def score(
         Goes into every row; a new one where none is given.
     beat : str
         The column with the series.
-    precision, device, batch_size
-        As `lstm_fcn.engine.Engine` has them.
+    precision : 'float32' or 'int8'
+    device : 'cpu' or 'cuda'
+    batch_size : int
+        All three as `lstm_fcn.engine.Engine` has them.
 
     Returns
     -------

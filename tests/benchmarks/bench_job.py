@@ -2,15 +2,14 @@
 
 python tests/benchmarks/bench_job.py [--output FILE.json]; with MITDB=DIR on the real beats.
 
-Every job is a process of its own, run on a small and on a large table: what the additional rows take gives the
-speed after start-up, the rest of the time is the start-up. With local[1] the job has one core for all of its
-processes.
+Every way is a process of its own. It scores a few beats first, which starts all that has to start, and then the
+table that is timed; this package's job after that one four times as large. With local[1] all processes of a way
+share one core.
 """
 
 import argparse
 import json
 import os
-import subprocess
 import sys
 import tempfile
 import time
@@ -31,6 +30,7 @@ from lstm_fcn.modelfile import find_model
 FILES = 16
 OURS = ("float32", "int8")
 RIVALS = ("predict_batch_udf", "mlflow", "pandas_udf")
+FEW = 1_000
 MEBIBYTE = 2**20
 
 
@@ -51,63 +51,65 @@ def write_beats(beats: Beats, rows: int, folder: Path) -> None:
         pq.write_table(pa.table(columns), folder / f"part-{number:02d}.parquet")
 
 
-def measure(way: str, cores: int, table: Path, folder: Path) -> Measured:
-    """Run a job and watch its processes; memory in MiB, of the JVM and of the largest Python worker."""
-    command = [sys.executable, str(Path(__file__).with_name("rivals.py")), way, f"local[{cores}]", str(table)]
-    output = folder / f"{way}-{cores}-{table.name}"
-    path = os.pathsep.join([str(Path(__file__).parent), str(Path(__file__).parents[2])])
-    environment = os.environ | {"PYTHONPATH": path, "SPARK_LOCAL_IP": "127.0.0.1", "MLFLOW_TRACKING_URI": str(folder)}
-    started = time.perf_counter()
-    with (folder / "log").open("w") as log:
+def measure(way: str, cores: int, tables: Sequence[Path], folder: Path) -> list[Measured]:
+    """Score the tables: of each the seconds, and the peaks of memory until then of JVM and largest worker."""
+    output = folder / f"{way}-{cores}"
+    output.mkdir()
+    script, root = Path(__file__).with_name("rivals.py"), Path(__file__).parents[2]
+    command = [sys.executable, script, way, f"local[{cores}]", output, *tables]
+    environment = {"PYTHONPATH": f"{script.parent}{os.pathsep}{root}", "SPARK_LOCAL_IP": "127.0.0.1"}
+    log = output / "log"
+    with log.open("w") as file:
         job = psutil.Popen(
-            [*command, str(output)],
-            env=environment,
-            cwd=folder,
-            stdout=log,
-            stderr=log,
+            [str(part) for part in command],
+            env=os.environ | environment,
+            cwd=output,
+            stdout=file,
+            stderr=file,
             preexec_fn=lambda: os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:cores]),
         )
+        found: list[Measured] = []
         jvm = worker = 0.0
-        while job.poll() is None:
-            java, python = _memory(job)
+        running = True
+        while running:
+            running = job.poll() is None
+            java, python = _memory(job) if running else (0.0, 0.0)
             jvm, worker = max(jvm, java), max(worker, python)
+            seconds = [float(line.split()[1]) for line in log.read_text().splitlines() if line.startswith("seconds ")]
+            found += [Measured(each, jvm / MEBIBYTE, worker / MEBIBYTE) for each in seconds[len(found) :]]
             time.sleep(0.2)
-    if job.returncode:
-        raise subprocess.CalledProcessError(job.returncode, command, (folder / "log").read_text()[-5000:])
-    return Measured(time.perf_counter() - started, jvm / MEBIBYTE, worker / MEBIBYTE)
+    if job.returncode or len(found) != len(tables):
+        raise RuntimeError(f"{way} failed:\n{log.read_text()[-5000:]}")
+    return found
 
 
 def _memory(job: psutil.Process) -> tuple[float, float]:
     java = python = 0.0
-    for process in job.children(recursive=True):
-        try:
-            name, size = process.name(), float(process.memory_info().rss)
-        except psutil.NoSuchProcess:
-            continue
-        if name == "java":
-            java = max(java, size)
-        else:
-            python = max(python, size)
+    try:
+        for process in job.children(recursive=True):
+            size = float(process.memory_info().rss)
+            if process.name() == "java":
+                java = max(java, size)
+            else:
+                python = max(python, size)
+    except psutil.NoSuchProcess:
+        pass  # it has just ended; the next look is a moment away
     return java, python
 
 
-def compare(way: str, cores: int, tables: Sequence[tuple[int, Path]], folder: Path) -> dict[str, float]:
-    (few, small), (many, large) = tables
-    first, second = measure(way, cores, small, folder), measure(way, cores, large, folder)
-    rate = (many - few) / (second.seconds - first.seconds)
-    found = {
-        "beats_per_s": rate,
-        "start_s": first.seconds - few / rate,
-        "jvm_mib": second.jvm,
-        "worker_mib": second.worker,
-        "jvm_mib_small": first.jvm,
-        "worker_mib_small": first.worker,
-    }
-    print(
-        f"{way:<26}{cores:>6}{rate:>9.0f}{found['start_s']:>9.1f}{first.jvm:>8.0f}{second.jvm:>7.0f}"
-        f"{first.worker:>8.0f}{second.worker:>7.0f}   {few:,} and {many:,} rows",
-        flush=True,
-    )
+def compare(way: str, cores: int, sizes: Sequence[int], folder: Path) -> dict[str, float]:
+    """Time a way; the first size only starts it."""
+    few, *others = sizes
+    first, *timed = measure(way, cores, [folder / str(size) for size in sizes], folder)
+    found = {"start_s": first.seconds - few * timed[0].seconds / others[0]}
+    for rows, measured in zip(others, timed, strict=True):
+        found[f"beats_per_s_{rows}"] = rows / measured.seconds
+        found |= {f"jvm_mib_{rows}": measured.jvm, f"worker_mib_{rows}": measured.worker}
+        print(
+            f"{way:<26}{cores:>6}{rows:>9}{rows / measured.seconds:>9.0f}{found['start_s']:>9.1f}"
+            f"{measured.jvm:>9.0f}{measured.worker:>12.0f}",
+            flush=True,
+        )
     return found
 
 
@@ -125,39 +127,38 @@ def engines_alone(beats: Beats) -> dict[str, float]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument(
-        "--rows", type=int, default=100_000, help="of the small table; the large one has 4 times as many"
-    )
-    parser.add_argument("--rivals-rows", type=int, default=10_000, help="the same for the slower ways")
+    parser.add_argument("--rows", type=int, default=100_000, help="of the table; and four times as many")
+    parser.add_argument("--rivals-rows", type=int, default=40_000, help="of the table for the slower ways")
     parser.add_argument("--output", type=Path, help="JSON file for the result")
     options = parser.parse_args()
-    beats, result = read_all_beats(), {"processor": processor()}
+    beats, jobs = read_all_beats(), {}
+    ours, rivals = (FEW, options.rows, 4 * options.rows), (FEW, options.rivals_rows)
+    alone = engines_alone(beats)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        sizes = {size: folder / str(size) for rows in (options.rows, options.rivals_rows) for size in (rows, 4 * rows)}
-        for size, path in sizes.items():
-            write_beats(beats, size, path)
-        print(f"{'way':<26}{'cores':>6}{'beats/s':>9}{'start s':>9}{'JVM MiB':>15}{'worker MiB':>15}")
-        jobs = {}
+        for size in {*ours, *rivals}:
+            write_beats(beats, size, folder / str(size))
+        print(f"{'way':<26}{'cores':>6}{'rows':>9}{'beats/s':>9}{'start s':>9}{'JVM MiB':>9}{'worker MiB':>12}")
         for cores in (1, 2):
-            for way in [*OURS, *RIVALS, *(f"{rival}.small" for rival in RIVALS)]:
-                rows = options.rows if way in OURS else options.rivals_rows
-                tables = [(size, sizes[size]) for size in (rows, 4 * rows)]
-                jobs[f"{way}, {cores}"] = compare(way, cores, tables, folder)
-    alone = engines_alone(beats)
+            for way in OURS:
+                jobs[f"{way}, {cores}"] = compare(way, cores, ours, folder)
+        for way in (*RIVALS, *(f"{rival}.small" for rival in RIVALS)):
+            jobs[way] = compare(way, 1, rivals, folder)
+    large, speed = f"beats_per_s_{ours[-1]}", f"beats_per_s_{options.rivals_rows}"
     for way in OURS:
-        one, two = jobs[f"{way}, 1"]["beats_per_s"], jobs[f"{way}, 2"]["beats_per_s"]
-        usual = [jobs[f"{rival}, 1"]["beats_per_s"] for rival in RIVALS]
-        tuned = [jobs[f"{rival}.small, 1"]["beats_per_s"] for rival in RIVALS]
+        one, two = (jobs[f"{way}, {cores}"][large] for cores in (1, 2))
+        usual = [jobs[rival][speed] for rival in RIVALS]
+        tuned = [jobs[f"{rival}.small"][speed] for rival in RIVALS]
         print(
             f"{way}: {one / max(usual):.1f} to {one / min(usual):.1f} times the ways as documented, "
             f"{one / max(tuned):.1f} times the best with batches of 16; {two / one:.2f} times with two cores; "
             f"{1 - one / alone[way]:.1%} outside the engine, which alone scores {alone[way]:.0f} beats/s"
         )
-    print(f"{result['processor']}; local[1] on one core")
+    print(f"{processor()}; local[1] on one core")
     if options.output is not None:
         options.output.parent.mkdir(parents=True, exist_ok=True)
-        options.output.write_text(json.dumps(result | {"jobs": jobs, "engines": alone}, indent=1))
+        result = {"processor": processor(), "jobs": jobs, "engines": alone}
+        options.output.write_text(json.dumps(result, indent=1))
 
 
 if __name__ == "__main__":

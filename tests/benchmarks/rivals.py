@@ -1,11 +1,14 @@
-"""One scoring job as a process of its own, to be timed: this package's, or what one would write instead.
+"""One way to score as a process of its own, to be timed: this package's job, or what one would write instead.
 
-python tests/benchmarks/rivals.py WAY MASTER TABLE OUTPUT
+python tests/benchmarks/rivals.py WAY MASTER FOLDER TABLE...
+
+The tables are scored one after the other. A line with the seconds that it took is printed after each; those of
+the first include Spark's start.
 """
 
 import os
-import runpy
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -52,10 +55,9 @@ def by_pandas_udf(batch_size: int) -> Callable[[Column], Column]:
     return plain
 
 
-def by_mlflow(spark: SparkSession, batch_size: int, folder: str) -> Callable[[Column], Column]:
+def by_mlflow(spark: SparkSession, folder: str) -> Callable[[Column], Column]:
     import mlflow
 
-    os.environ["PLAIN_BATCH_SIZE"] = str(batch_size)
     mlflow.pyfunc.save_model(folder, python_model=str(ROOT / "tests/benchmarks/mlflow_network.py"))
     kind = ArrayType(FloatType())
     return mlflow.pyfunc.spark_udf(spark, folder, result_type=kind, env_manager="local")
@@ -67,25 +69,42 @@ def session(master: str) -> SparkSession:
     return builder.config("spark.ui.showConsoleProgress", False).getOrCreate()
 
 
-def main() -> None:
-    way, master, table, output = sys.argv[1:]
-    as_documented = 1024 if way.startswith("predict_batch_udf") else WHOLE_ARROW_BATCH
-    batch_size = 16 if way.endswith(".small") else as_documented
-    if way in ("float32", "int8"):
-        session(master)
-        sys.argv = ["score.py", "--beats", table, "--model", "mitbih", "--output", output, "--precision", way]
-        runpy.run_path(str(ROOT / "jobs/score.py"), run_name="__main__")
-        return
-    os.environ["PLAIN_BATCH_SIZE"] = str(batch_size)  # before the workers start, which take it along
-    spark = session(master)
+def our_job(precision: str) -> Callable[[str, str], None]:
+    from jobs import score
+
+    def run(table: str, output: str) -> None:
+        score.main(["--beats", table, "--model", "mitbih", "--output", output, "--precision", precision])
+
+    return run
+
+
+def rival(way: str, spark: SparkSession, batch_size: int, folder: str) -> Callable[[str, str], None]:
     if way.startswith("predict_batch_udf"):
         score = by_predict_batch_udf(batch_size)
     elif way.startswith("pandas_udf"):
         score = by_pandas_udf(batch_size)
     else:
-        score = by_mlflow(spark, batch_size, f"{output}.model")
-    beats = spark.read.parquet(table)
-    beats.withColumn("probability", score(beats["beat"])).drop("beat").write.parquet(output)
+        score = by_mlflow(spark, f"{folder}/model")
+
+    def run(table: str, output: str) -> None:
+        beats = spark.read.parquet(table)
+        beats.withColumn("probability", score(beats["beat"])).drop("beat").write.parquet(output)
+
+    return run
+
+
+def main() -> None:
+    started = time.perf_counter()
+    way, master, folder, *tables = sys.argv[1:]
+    as_documented = 1024 if way.startswith("predict_batch_udf") else WHOLE_ARROW_BATCH
+    batch_size = 16 if way.endswith(".small") else as_documented
+    os.environ["PLAIN_BATCH_SIZE"] = str(batch_size)  # before the workers start, which take it along
+    spark = session(master)
+    run = our_job(way) if way in ("float32", "int8") else rival(way, spark, batch_size, folder)
+    for number, table in enumerate(tables):
+        run(table, f"{folder}/{number}")
+        print(f"seconds {time.perf_counter() - started}", flush=True)
+        started = time.perf_counter()
 
 
 if __name__ == "__main__":

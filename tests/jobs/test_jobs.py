@@ -158,7 +158,7 @@ def test_an_extra_that_is_missing_is_named(tmp_path: Path):
 
 
 def test_a_calibrated_model_scores_in_int8_with_the_labels_of_float32(way: Path, tmp_path: Path):
-    calibrated = tmp_path / "calibrated.safetensors"
+    calibrated = Path(shutil.copy(way / "m.safetensors", tmp_path / "m.safetensors"))
     arguments = ("--beats", way / "beats", "--where", "split = 'test'", "--precision", "int8")
     refused = job("score", *arguments, "--model", way / "m.safetensors", "--output", tmp_path / "no")
     assert refused.returncode == 4
@@ -166,7 +166,7 @@ def test_a_calibrated_model_scores_in_int8_with_the_labels_of_float32(way: Path,
         "error: the model 'm' is not calibrated for int8; do it with: "
         "python jobs/calibrate.py --model FILE --beats BEATS --output FILE"
     )
-    done = job("calibrate", "--model", way / "m.safetensors", "--beats", way / "beats", "--output", calibrated)
+    done = job("calibrate", "--model", calibrated, "--beats", way / "beats", "--output", calibrated)
     assert done.returncode == 0, done.stderr
     done = job("score", *arguments, "--model", calibrated, "--output", tmp_path / "scored")
     assert done.returncode == 0, done.stderr

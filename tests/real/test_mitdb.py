@@ -120,8 +120,9 @@ def test_the_engines_give_the_labels_of_the_plain_network(table: pd.DataFrame, n
     series, model = np.stack(table.query(rows)["beat"]), find_model(name)
     exact = Engine(model, threads=2).probabilities(series)
     if rows == "index >= 0":
+        network = model.network()
         with torch.inference_mode():
-            plain = np.concatenate([model.network()(batch).numpy() for batch in torch.from_numpy(series).split(16)])
+            plain = np.concatenate([network(batch).numpy() for batch in torch.from_numpy(series).split(16)])
         assert len(series) == 109_446
         assert np.abs(exact - plain).max() <= 5e-6
         assert (exact.argmax(axis=1) == plain.argmax(axis=1)).all()

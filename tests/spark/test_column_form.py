@@ -2,8 +2,8 @@ import pytest
 from pyspark.sql import Row, SparkSession
 
 from lstm_fcn.errors import DataError
+from lstm_fcn.header import Header, Scaling, TrainingData
 from lstm_fcn.hyperparameters import Optimization
-from lstm_fcn.modelfile import Header, Scaling, TrainingData
 from lstm_fcn.spark.column_form import gather_beat, spread_predictions
 
 

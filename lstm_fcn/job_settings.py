@@ -1,0 +1,116 @@
+"""How a job's settings are filled: from flags, environment and a YAML file, with errors that name the way out."""
+
+import argparse
+import difflib
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pydantic_settings
+import yaml
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from lstm_fcn.errors import SettingsError
+
+Settings = TypeVar("Settings", bound="JobSettings")
+
+
+class JobSettings(BaseSettings):
+    """What every job shares: flags win over the environment, the environment over the file."""
+
+    model_config = SettingsConfigDict(
+        extra="forbid",
+        frozen=True,
+        coerce_numbers_to_str=True,
+        cli_kebab_case=True,
+        cli_hide_none_type=True,
+        cli_parse_none_str="none",
+    )
+
+    config: Path | None = Field(None, description="YAML file of settings; see conf/")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Let the environment win over the file, whose values come as arguments; flags are put first."""
+        return env_settings, init_settings
+
+
+def load_settings(cls: type[Settings], arguments: Sequence[str], program: str) -> Settings:
+    """Fill a job's settings.
+
+    Parameters
+    ----------
+    cls : type
+        The job's settings class.
+    arguments : sequence of str
+        The command line without the program's name.
+    program : str
+        The program's name, for its help text.
+
+    Raises
+    ------
+    SettingsError
+        If a value is unknown, missing or impossible.
+    """
+    finder = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    finder.add_argument("--config", default=os.environ.get(_variable(cls, "config")))
+    path = finder.parse_known_args(arguments)[0].config
+    values = _read_yaml(Path(path)) if path else {}
+    known = [name for name in cls.model_fields if name != "config"]
+    for name in values:
+        _refuse_unknown(str(name), known, f"{path}: unknown setting")
+    prefix = _variable(cls, "")
+    for name in os.environ:
+        if name.startswith(prefix):
+            _refuse_unknown(name, [_variable(cls, field) for field in cls.model_fields], "unknown variable")
+    try:
+        return cls(_cli_parse_args=list(arguments), _cli_prog_name=program, **values)
+    except ValidationError as error:
+        raise SettingsError("\n".join(_explain(cls, item) for item in error.errors())) from error
+    except pydantic_settings.SettingsError as error:
+        raise SettingsError(f"{error}: {error.__cause__}") from error
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise SettingsError(f"cannot read the settings file {path}: {error}") from error
+    if values is None:
+        return {}
+    if not isinstance(values, dict):
+        raise SettingsError(f"{path}: expected lines like 'setting: value', found a {type(values).__name__}")
+    return values
+
+
+def _refuse_unknown(name: str, known: list[str], what: str) -> None:
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=1)
+        raise SettingsError(
+            f"{what} '{name}'; " + (f"did you mean '{near[0]}'?" if near else f"known: {', '.join(known)}")
+        )
+
+
+def _variable(cls: type[JobSettings], name: str) -> str:
+    return f"{cls.model_config['env_prefix']}{name.upper()}"
+
+
+def _explain(cls: type[JobSettings], item: Any) -> str:
+    if not item["loc"]:
+        return str(item["msg"]).removeprefix("Value error, ")
+    name = str(item["loc"][0])
+    flag = "--" + name.replace("_", "-")
+    sources = f"set it with {flag}, {_variable(cls, name)} or '{name}:' in the --config file"
+    meaning = cls.model_fields[name].description
+    if item["type"] == "missing":
+        return f"{flag} is missing ({meaning}); {sources}"
+    return f"{flag} ({meaning}): {item['msg']}, found {item['input']!r}; {sources}"
