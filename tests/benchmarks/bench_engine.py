@@ -17,7 +17,7 @@ from plain_network import PlainScorer
 from timed_beats import processor, read_all_beats
 
 from lstm_fcn.beats import BEAT_LENGTH, Beats
-from lstm_fcn.calibration import CALIBRATION_BEATS, calibrate
+from lstm_fcn.calibration import calibrate
 from lstm_fcn.engine import Engine
 from lstm_fcn.folding import folded_blocks
 from lstm_fcn.hyperparameters import NetworkConfig, Optimization
@@ -39,8 +39,7 @@ def train_papers_network(beats: Beats) -> Model:
     balanced = undersample(beats, seed=0)
     network, _ = train(balanced, config, optimization)
     header = describe("paper", network, optimization, describe_data(balanced, len(CLASSES), "balanced"), {})
-    some = beats.series[np.random.default_rng(1).permutation(len(beats))[:CALIBRATION_BEATS]]
-    return calibrate(parse_model(serialize(network, header), "paper"), some)
+    return calibrate(parse_model(serialize(network, header), "paper"), beats.series)
 
 
 def seconds(score: Callable[[], object]) -> float:
