@@ -105,6 +105,16 @@ def rough_network(
 ) -> FoldedNetwork:
     """Make the network whose convolutions are computed in int8, without a second look.
 
+    Parameters
+    ----------
+    network : LSTMFCN
+    layers : sequence of Convolution
+        Its convolution blocks, folded.
+    maxima : sequence of float
+        The largest output of each block.
+    batch_size : int
+    threads : int
+
     Raises
     ------
     SettingsError
