@@ -187,3 +187,24 @@ def stack_series(column: pd.Series, length: int = BEAT_LENGTH) -> tuple[NDArray[
     if not finite.all():
         errors[np.flatnonzero(errors == "")[~finite]] = "the beat holds NULL, NaN or infinity"
     return series[finite], errors
+
+
+def implausible(series: NDArray[np.float32], lowest: float | None, highest: float | None) -> NDArray[np.object_]:
+    """Say for each series (n, length) why a model's answer to it would mean nothing, or ''.
+
+    Parameters
+    ----------
+    series : (n, length) float32 array
+    lowest, highest : float or None
+        Of the values in training, where they are known. A tenth of their distance is allowed beyond them, for
+        filters and resampling that overshoot.
+    """
+    errors = np.full(len(series), "", dtype=object)
+    least, most = series.min(axis=1, initial=np.inf), series.max(axis=1, initial=-np.inf)
+    if lowest is not None and highest is not None:
+        beyond = (highest - lowest) / 10
+        errors[(least < lowest - beyond) | (most > highest + beyond)] = (
+            f"values outside those of training ({lowest:g} to {highest:g})"
+        )
+    errors[least == most] = "the beat is a flat line"
+    return errors

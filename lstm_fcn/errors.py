@@ -31,6 +31,12 @@ class StorageError(LstmFcnError):
     exit_code = 5
 
 
+class BusyError(LstmFcnError):
+    """Another run is writing to the same place."""
+
+    exit_code = 6
+
+
 class StoppedError(LstmFcnError):
     """The job was asked to stop and has saved how far it is; the same command goes on from there."""
 

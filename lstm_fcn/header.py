@@ -27,6 +27,9 @@ class TrainingData(_Part):
     class_counts: list[int] = Field(description="of the beats that were fitted, after sampling and holding out")
     fingerprint: str = Field(pattern="^[0-9a-f]{64}$")
     parent: str | None = Field(None, description="the model that the training began with")
+    length_counts: list[int] | None = Field(None, description="of these beats by length, in equal bins")
+    lowest: float | None = Field(None, description="value in these beats")
+    highest: float | None = None
 
 
 class Int8Calibration(_Part):

@@ -66,6 +66,14 @@ def measures(confusion: NDArray[np.int64], classes: Sequence[str]) -> list[Measu
     return rows
 
 
+def confusion_of(rows: Sequence[Measure], classes: Sequence[str]) -> NDArray[np.int64] | None:
+    """Give the confusion counts (C, C) back that measures were computed from; None where there are none."""
+    counts = {(row.class_, row.metric): row.value or 0 for row in rows}
+    if (classes[0], f"predicted_{classes[0]}") not in counts:
+        return None
+    return np.array([[counts[name, f"predicted_{other}"] for other in classes] for name in classes], dtype=np.int64)
+
+
 def _ratio(part: NDArray[np.int64], whole: NDArray[np.int64]) -> NDArray[np.float64]:
     """Divide, NaN for a part of nothing."""
     ratio: NDArray[np.float64] = np.full(len(whole), np.nan)
@@ -85,12 +93,14 @@ def _or_none(value: float) -> float | None:
 def format_measures(rows: Sequence[Measure], classes: Sequence[str]) -> str:
     """Lay the measures out as a table to read, one line a class."""
     value = {(row.class_, row.metric): row.value for row in rows}
-    support = {row.class_: row.support for row in rows}
+    support = {(row.class_, row.metric): row.support for row in rows}
     lines = [f"{'class':<6}{'Se':>8}{'+P':>8}{'F1':>8}{'beats':>10}"]
     for name in classes:
         figures = "".join(_figure(value[name, metric]) for metric in ("Se", "+P", "F1"))
-        lines.append(f"{name:<6}{figures}{support[name]:>10,}")
-    lines += [f"{metric:<22}{_figure(value[OVERALL, metric])}{support[OVERALL]:>10,}" for metric in OVERALL_METRICS]
+        lines.append(f"{name:<6}{figures}{support[name, 'Se']:>10,}")
+    lines += [
+        f"{metric:<22}{_figure(value[OVERALL, metric])}{support[OVERALL, metric]:>10,}" for metric in OVERALL_METRICS
+    ]
     return "\n".join(lines)
 
 

@@ -10,6 +10,7 @@ import torch
 
 import lstm_fcn
 from lstm_fcn.beats import SERIES_FREQUENCY, Beats
+from lstm_fcn.drift import count_lengths
 from lstm_fcn.header import Header, Scaling, TrainingData
 from lstm_fcn.hyperparameters import NetworkConfig, Optimization
 from lstm_fcn.labels import CLASS_NAMES, CLASSES
@@ -69,6 +70,9 @@ def describe_data(
         class_counts=beats.class_counts(classes).tolist(),
         fingerprint=beats.fingerprint(),
         parent=parent,
+        length_counts=count_lengths(beats.series),
+        lowest=float(beats.series.min()),
+        highest=float(beats.series.max()),
     )
 
 

@@ -137,10 +137,20 @@ class ScoreSettings(JobSettings):
 
     model_config = SettingsConfigDict(env_prefix="LSTM_FCN_SCORE_")
 
-    beats: str = Field(description="beat table to score (Parquet)")
+    beats: str = Field(description="what to score: a table of the catalog (schema.table), or the path of files")
+    beats_format: str = Field("parquet", description="of the files, any that Spark reads")
+    beats_options: Names = Field([], description="of that format, e.g. header=true,inferSchema=true for csv")
     model: str = Field(description="name of a pretrained model, or model file on any storage that Spark reads")
-    output: str = Field(description="folder for 'predictions' and 'metrics' (Parquet); must not hold them yet")
-    where: str | None = Field(None, description="SQL condition on the beats to score, e.g. \"split = 'test'\"")
+    output: str = Field(
+        description="where the results go: a table of the catalog (schema.table), or a folder for 'predictions', "
+        "'metrics' and 'runs' (Parquet, JSON); what it holds is replaced when all is scored and checked"
+    )
+    where: str | None = Field(
+        None,
+        description="SQL condition on the beats to score, e.g. \"day = '2026-01-31'\"; the rest of the results stays",
+    )
+    partition_by: Names = Field([], description="columns by which the results are partitioned and replaced, e.g. day")
+    columns: Names = Field([], description="columns to carry along beside those of --partition-by; without it, all")
     beat: str = Field("beat", description="column with the series, an array")
     beat_prefix: str | None = Field(
         None, description="instead of --beat, for one column a value: x takes x_1, x_2, ... (or x1, x2, ...)"
@@ -155,6 +165,16 @@ class ScoreSettings(JobSettings):
     )
     device: ScoringDevice = Field("cpu", description="cuda: the executors need a CUDA build of torch and a device")
     batch_size: int = Field(SCORING_BATCH_SIZE, ge=1, le=65536, description="beats the network takes at once")
+    incremental: bool = Field(
+        False, description="score only partitions that are new, or whose files or model are others than last time"
+    )
+    max_error_fraction: float = Field(
+        1.0, ge=0, le=1, description="share of rows that may fail; above it nothing is published"
+    )
+    limit: int | None = Field(
+        None, ge=1, description="score only so many rows, for a trial into an --output of its own"
+    )
+    dry_run: bool = Field(False, description="say what would be read, scored and replaced, and do nothing")
     pictures: Path | None = Field(None, description="local folder for a picture of the confusion matrix")
 
     @model_validator(mode="after")
@@ -163,6 +183,9 @@ class ScoreSettings(JobSettings):
             raise ValueError("expected --beat or --beat-prefix, found both")
         if self.precision == "int8" and self.device == "cuda":
             raise ValueError("--precision int8 computes on the processor; on CUDA use --precision float32")
+        odd = [option for option in self.beats_options if "=" not in option]
+        if odd:
+            raise ValueError(f"expected --beats-options as name=value,name=value, found {odd[0]}")
         return self
 
 

@@ -1,66 +1,90 @@
-"""Predictions with labels to metrics: the counts in Spark, the measures from the counts."""
+"""Predictions to figures: the counts in Spark, the measures from the counts."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from lstm_fcn.drift import LENGTH_BINS
+from lstm_fcn.manifest import Figures
 from lstm_fcn.metrics import Measure
+
+if TYPE_CHECKING:
+    from lstm_fcn.header import Header
 
 METRICS_SCHEMA = "run_id string, model string, `class` string, metric string, value double, support long"
 LABEL_TYPES = ("tinyint", "smallint", "int", "bigint")
 _NAMED_AT_MOST = 20
 
 
-@dataclass(frozen=True)
-class Counts:
-    """What a predictions table holds.
-
-    Attributes
-    ----------
-    rows, failed : int
-        All of them, and those that could not be scored.
-    errors : dict
-        Reason -> rows that could not be scored for it, the most frequent ones.
-    confusion : (C, C) int array or None
-        Scored rows by true and predicted class; None without a column of labels.
-    unknown_labels : dict
-        Label that the model does not know (or NULL) -> scored rows, the most frequent ones.
-    """
-
-    rows: int
-    failed: int
-    errors: dict[str, int]
-    confusion: NDArray[np.int64] | None
-    unknown_labels: dict[str, int]
-
-
-def count_predictions(predictions: DataFrame, label: str | None, labels: Sequence[int]) -> Counts:
+def count_predictions(predictions: DataFrame, header: "Header", label: str | None) -> Figures:
     """Count a predictions table; nothing is collected that grows with it.
 
     Parameters
     ----------
     predictions : DataFrame
-        As `lstm_fcn.spark.score` makes it.
+        As `lstm_fcn.spark.score` makes it, or with its columns spread.
+    header : Header
+        Of the model.
     label : str or None
+        Integer column with the true label, if the model's labels are integers.
+    """
+    several = header.network.task == "multilabel"
+    totals = predictions.select(
+        F.count(F.lit(1)).alias("rows"),
+        F.count("error").alias("failed"),
+        (F.lit(None) if several else F.avg(_confidence(predictions, len(header.classes)))).alias("confidence"),
+    ).collect()[0]
+    scored = predictions.where("error IS NULL")
+    classes = F.explode("predicted_class") if several else F.col("predicted_class")
+    bins = F.floor((F.greatest("beat_length", F.lit(1)) - 1) * LENGTH_BINS / header.network.length)
+    lengths: dict[int, int] = dict(scored.groupBy(bins.cast("int")).count().collect())
+    unknown = {}
+    if label is not None:
+        unknown = _most_frequent(
+            scored.where(~_is_known(label, header.predictions)).select(F.col(label).alias("value"))
+        )
+    return Figures(
+        rows=totals["rows"],
+        scored=totals["rows"] - totals["failed"],
+        failed=totals["failed"],
+        errors=_most_frequent(predictions.where("error IS NOT NULL").select(F.col("error").alias("value"))),
+        predicted=dict(scored.select(classes.alias("class")).groupBy("class").count().collect()),
+        lengths=[lengths.get(i, 0) for i in range(LENGTH_BINS)],
+        mean_confidence=totals["confidence"],
+        unknown_labels=unknown,
+    )
+
+
+def count_confusion(predictions: DataFrame, label: str, labels: Sequence[int]) -> NDArray[np.int64]:
+    """Count the scored rows by true and predicted class (C, C), those with a label that the model knows.
+
+    Parameters
+    ----------
+    predictions : DataFrame
+    label : str
         Integer column with the true label.
     labels : sequence of C int
         What stands for each class in both columns.
     """
-    totals = predictions.select(F.count(F.lit(1)).alias("rows"), F.count("error").alias("failed")).collect()[0]
-    errors = _most_frequent(predictions.where("error IS NOT NULL").select(F.col("error").alias("value")))
-    if label is None:
-        return Counts(totals["rows"], totals["failed"], errors, None, {})
-    pairs = predictions.where("error IS NULL").select(F.col(label).alias("value"), "prediction")
-    known = F.coalesce(F.col("value").isin(list(labels)), F.lit(False))
+    known = predictions.where("error IS NULL").where(_is_known(label, labels))
     confusion = np.zeros((len(labels), len(labels)), dtype=np.int64)
-    for row in pairs.where(known).groupBy("value", "prediction").count().collect():
-        confusion[labels.index(row["value"]), labels.index(row["prediction"])] = row["count"]
-    unknown = _most_frequent(pairs.where(~known).select("value"))
-    return Counts(totals["rows"], totals["failed"], errors, confusion, unknown)
+    for true, predicted, count in known.groupBy(label, "prediction").count().collect():
+        confusion[labels.index(true), labels.index(predicted)] = count
+    return confusion
+
+
+def _is_known(label: str, labels: Sequence[int]) -> Column:
+    return F.coalesce(F.col(label).isin(list(labels)), F.lit(False))
+
+
+def _confidence(predictions: DataFrame, classes: int) -> Column:
+    if "probability" in predictions.columns:
+        return F.array_max("probability")
+    return F.array_max(F.array(*(f"p_{i + 1}" for i in range(classes))))
 
 
 def _most_frequent(values: DataFrame) -> dict[str, int]:

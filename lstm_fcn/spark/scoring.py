@@ -9,13 +9,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from pyspark import TaskContext
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.functions import pandas_udf
 
-from lstm_fcn.beats import stack_series
+from lstm_fcn.beats import implausible, stack_series
+from lstm_fcn.drift import beat_lengths
 from lstm_fcn.errors import DataError
 from lstm_fcn.hyperparameters import SCORING_BATCH_SIZE, ScoringDevice, ScoringPrecision
+from lstm_fcn.spark.models import load_model
 from lstm_fcn.spark.session import is_classic
 from lstm_fcn.spark.tables import check_columns
 
@@ -25,11 +27,11 @@ if TYPE_CHECKING:
 
 BEAT_TYPES = ("array<float>", "array<double>")
 
-_SCORE_SCHEMA = "prediction int, predicted_class string, probability array<float>, error string"
+_SCORE_SCHEMA = "prediction int, predicted_class string, probability array<float>, error string, beat_length int"
 _SCORE_SCHEMA_OF_SEVERAL = (
-    "prediction array<int>, predicted_class array<string>, probability array<float>, error string"
+    "prediction array<int>, predicted_class array<string>, probability array<float>, error string, beat_length int"
 )
-_ADDED_COLUMNS = ("prediction", "predicted_class", "probability", "error", "model", "run_id", "_score")
+_ADDED_COLUMNS = ("prediction", "predicted_class", "probability", "error", "beat_length", "model", "run_id", "_score")
 
 
 def new_run_id() -> str:
@@ -39,7 +41,7 @@ def new_run_id() -> str:
 
 def score(
     table: DataFrame,
-    model: "Model",
+    model: "Model | str",
     run_id: str | None = None,
     *,
     beat: str = "beat",
@@ -53,7 +55,8 @@ def score(
     ----------
     table : DataFrame
         With a column of arrays; everything else is carried along.
-    model : Model
+    model : Model or str
+        Or the name of a pretrained model, or the path of a model file on any storage that Spark reads.
     run_id : str, optional
         Goes into every row; a new one where none is given.
     beat : str
@@ -67,9 +70,10 @@ def score(
     -------
     DataFrame
         As many rows as `table`: its columns but the series, and `prediction` (int), `predicted_class`,
-        `probability` (array<float>), `error`, `model`, `run_id`. A row that cannot be scored has NULL for
-        the first three and the reason in `error`. With several labels a series, `prediction` is an array of 0
-        and 1 in the order of the classes, and `predicted_class` one of those that hold.
+        `probability` (array<float>), `error`, `beat_length` (int, values before the padding), `model`, `run_id`.
+        A row that cannot be scored has its reason in `error` and NULL for what could not be told. With several
+        labels a series, `prediction` is an array of 0 and 1 in the order of the classes, and `predicted_class` one
+        of those that hold.
 
     Raises
     ------
@@ -78,22 +82,61 @@ def score(
     ModelError
         If the precision is int8 and the model is not calibrated for it.
     """
-    if precision == "int8":
-        model.header.require_int8()
+    spark = table.sparkSession
+    model = _loaded(spark, model, precision)
     check_columns(table, {beat: BEAT_TYPES}, "the beat table")
     taken = [name for name in table.columns if name.lower() in _ADDED_COLUMNS]
     if taken:
         raise DataError(f"the beat table already has the columns {', '.join(taken)}: rename or drop them")
     series = F.col(beat).cast("array<float>")
-    scored = table.withColumn("_score", _scoring_function(table, model, precision, device, batch_size)(series))
+    scored = table.withColumn("_score", _scoring_function(spark, model, precision, device, batch_size)(series))
     added = [F.lit(model.reference).alias("model"), F.lit(run_id or new_run_id()).alias("run_id")]
     return scored.select("*", "_score.*", *added).drop(beat, "_score")
 
 
+def register(
+    spark: SparkSession,
+    model: "Model | str",
+    name: str = "lstm_fcn",
+    *,
+    precision: ScoringPrecision = "float32",
+    device: ScoringDevice = "cpu",
+    batch_size: int = SCORING_BATCH_SIZE,
+) -> None:
+    """Make a model a function of this session's SQL: SELECT lstm_fcn(beat).prediction FROM beats.
+
+    It takes an array of float or double and gives a struct: prediction, predicted_class, probability, error and
+    beat_length, as `score` does. Views that use it are temporary ones, as it is itself.
+
+    Parameters
+    ----------
+    spark : SparkSession
+    model : Model or str
+    name : str
+        Of the function.
+    precision, device, batch_size
+        As in `score`.
+
+    Raises
+    ------
+    ModelError
+        As in `score`.
+    """
+    loaded = _loaded(spark, model, precision)
+    spark.udf.register(name, _scoring_function(spark, loaded, precision, device, batch_size))
+
+
+def _loaded(spark: SparkSession, model: "Model | str", precision: ScoringPrecision) -> "Model":
+    found = load_model(spark, model) if isinstance(model, str) else model
+    if precision == "int8":
+        found.header.require_int8()
+    return found
+
+
 def _scoring_function(
-    table: DataFrame, model: "Model", precision: ScoringPrecision, device: ScoringDevice, batch_size: int
+    spark: SparkSession, model: "Model", precision: ScoringPrecision, device: ScoringDevice, batch_size: int
 ) -> Callable[[Column], Column]:
-    content = _ship(table, model.content)
+    content = _ship(spark, model.content)
     key = model.sha256
 
     def lstm_fcn(batches: Iterator[pd.Series]) -> Iterator[pd.DataFrame]:
@@ -107,8 +150,7 @@ def _scoring_function(
     return pandas_udf(lstm_fcn, schema).asNondeterministic()  # type: ignore[call-overload, no-any-return]
 
 
-def _ship(table: DataFrame, content: bytes) -> Callable[[], bytes]:
-    spark = table.sparkSession
+def _ship(spark: SparkSession, content: bytes) -> Callable[[], bytes]:
     if is_classic(spark):
         broadcast = spark.sparkContext.broadcast(content)
         return lambda: broadcast.value
@@ -142,14 +184,20 @@ def _engine_of_worker(
 def score_series(engine: "Engine", column: pd.Series) -> pd.DataFrame:
     """Score n arrays into n rows of the UDF's columns, of which a row that cannot be scored has the error."""
     series, errors = stack_series(column, engine.header.network.length)
+    data = engine.header.training_data
+    odd = implausible(series, data.lowest, data.highest)
+    errors[errors == ""] = odd
+    series = series[odd == ""]
     probabilities = engine.probabilities(series)
     several = engine.header.network.task == "multilabel"
     called = _several(engine, probabilities) if several else _single(engine, probabilities)
     # None, not NaN, for what is missing: Spark converts each array by itself.
-    rows: list[tuple[Any, ...]] = [(None, None, None, error) for error in errors]
-    for row, (prediction, name), probability in zip(np.flatnonzero(errors == ""), called, probabilities, strict=True):
-        rows[row] = (prediction, name, probability, None)
-    result = pd.DataFrame(rows, columns=["prediction", "predicted_class", "probability", "error"], dtype=object)
+    rows: list[tuple[Any, ...]] = [(None, None, None, error, None) for error in errors]
+    good, lengths = np.flatnonzero(errors == ""), beat_lengths(series)
+    for row, (prediction, name), probability, length in zip(good, called, probabilities, lengths, strict=True):
+        rows[row] = (prediction, name, probability, None, length)
+    columns = ["prediction", "predicted_class", "probability", "error", "beat_length"]
+    result = pd.DataFrame(rows, columns=columns, dtype=object).astype({"beat_length": "Int32"})
     return result if several else result.astype({"prediction": "Int32"})
 
 

@@ -25,3 +25,9 @@ def get_session(name: str) -> SparkSession:
 def is_classic(spark: SparkSession) -> bool:
     """Tell a session with a driver of its own from one of Spark Connect, which has no `sparkContext`."""
     return not type(spark).__module__.startswith("pyspark.sql.connect")
+
+
+def describe_jobs(spark: SparkSession, text: str) -> None:
+    """Name what the next Spark jobs do, for Spark's own pages; Spark Connect has no such thing."""
+    if is_classic(spark):
+        spark.sparkContext.setJobDescription(text)

@@ -6,18 +6,22 @@ from contextlib import contextmanager
 
 from py4j.protocol import Py4JJavaError
 from pyspark.errors import AnalysisException, PySparkException
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import functions as F
 
 from lstm_fcn import errors
-from lstm_fcn.errors import DataError, SettingsError
+from lstm_fcn.errors import DataError, SettingsError, StorageError
 
-_PATTERN = re.compile(r"[*?\[\]{}\\]")
+PATTERN = re.compile(r"[*?\[\]{}\\]")
+"""What Spark takes for a pattern in a path when it reads, but not when it writes."""
+
+_DISK_FULL = re.compile(r"No space left on device|File too large|Disk quota exceeded")
 _RAISED_BY_US = re.compile(r"lstm_fcn\.errors\.(\w+): (.+)")
 
 
 @contextmanager
 def own_errors_of_tasks() -> Iterator[None]:
-    """Raise an error of this package that a task raised on an executor as itself, without Spark's stack traces.
+    """Raise an error of this package that a task raised on an executor as itself, and a full disk as one of ours.
 
     Raises
     ------
@@ -26,10 +30,12 @@ def own_errors_of_tasks() -> Iterator[None]:
     try:
         yield
     except (PySparkException, Py4JJavaError) as error:
-        found = _RAISED_BY_US.search(str(error))
-        if not found:
-            raise
-        raise getattr(errors, found[1])(found[2]) from error
+        ours, full = _RAISED_BY_US.search(str(error)), _DISK_FULL.search(str(error))
+        if ours:
+            raise getattr(errors, ours[1])(ours[2]) from error
+        if full:
+            raise StorageError(f"Spark cannot write: {full[0]}") from error
+        raise
 
 
 def holds_files(spark: SparkSession, path: str) -> bool:
@@ -62,7 +68,7 @@ def read_table(spark: SparkSession, path: str) -> DataFrame:
         table.limit(0).collect()  # Spark Connect does not look at the files before
         return table
     except (PySparkException, Py4JJavaError) as error:
-        raise DataError(f"no Parquet table at {path}: {_first_line(error)}") from error
+        raise DataError(f"no Parquet table at {path}: {first_line(error)}") from error
 
 
 def filter_rows(table: DataFrame, condition: str | None) -> DataFrame:
@@ -80,7 +86,7 @@ def filter_rows(table: DataFrame, condition: str | None) -> DataFrame:
         kept.limit(0).collect()  # Spark Connect does not look at the condition before
         return kept
     except AnalysisException as error:  # a ParseException is one too
-        raise SettingsError(f"--where {condition!r} does not fit the table: {_first_line(error)}") from error
+        raise SettingsError(f"--where {condition!r} does not fit the table: {first_line(error)}") from error
 
 
 def check_columns(table: DataFrame, expected: Mapping[str, tuple[str, ...]], what: str) -> None:
@@ -116,7 +122,7 @@ def refuse_existing(spark: SparkSession, path: str) -> None:
     SettingsError
         If the path has a character that Spark takes for a pattern when it reads, but not when it writes.
     """
-    if _PATTERN.search(path):
+    if PATTERN.search(path):
         raise SettingsError(f"expected an output path without any of * ? [ ] {{ }} \\, found {path}")
     if holds_files(spark, path):
         raise DataError(f"{path} is there already: remove it or write somewhere else")
@@ -139,5 +145,16 @@ def write_table(table: DataFrame, path: str) -> None:
         table.write.mode("append").parquet(path)
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
+    """Give what Spark says first, without its plans and stack traces."""
     return str(error).strip().splitlines()[0]
+
+
+def quoted(name: str) -> str:
+    """Write a column's name for SQL, whatever characters it has."""
+    return "`" + name.replace("`", "``") + "`"
+
+
+def column(name: str) -> Column:
+    """Give a column, whatever characters its name has."""
+    return F.col(quoted(name))

@@ -1,0 +1,90 @@
+"""Where a run's results go: what a folder and a table of the catalog have in common."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from lstm_fcn.errors import DataError, SettingsError
+from lstm_fcn.lease import LockPlace
+from lstm_fcn.manifest import Key, Manifest
+from lstm_fcn.spark.tables import column, filter_rows
+
+
+class Target(Protocol):
+    """Results that are replaced by partitions; one run at a time.
+
+    A run stages its rows beside the results, checks them there, and publishes: from the moment at which the manifest
+    is written down as being published, whatever stops the run, the next one finishes it before anything else.
+    """
+
+    @property
+    def lock(self) -> LockPlace:
+        """What keeps other runs away."""
+
+    @property
+    def partition_by(self) -> Sequence[str]:
+        """The columns by which results are replaced."""
+
+    def finish_publishing(self) -> str | None:
+        """Finish what a run was publishing when it died, and remove the remains of others.
+
+        Returns the id of the run whose results were published.
+        """
+
+    def last(self) -> Manifest | None:
+        """Read the manifest of the last run that published."""
+
+    def existing(self, like: DataFrame, where: str | None) -> list[Key]:
+        """List the partitions that are there and fulfil a condition on the partition columns."""
+
+    def require_fit(self, predictions: DataFrame, keeps: bool) -> None:
+        """Refuse predictions whose columns do not fit what is there, of which a part is kept or nothing."""
+
+    def stage(self, predictions: DataFrame, run_id: str) -> DataFrame:
+        """Write predictions beside the results, and open what was written."""
+
+    def publish(self, manifest: Manifest) -> None:
+        """Replace partitions by those staged, remove others, add the metrics; the manifest last."""
+
+    def note_failure(self, manifest: Manifest) -> None:
+        """Remove what was staged, and keep the manifest of a run that published nothing."""
+
+
+def refuse_other_columns(where: str | None, like: DataFrame, partition_by: Sequence[str]) -> None:
+    """Refuse a condition that does not select whole partitions, where the results have some.
+
+    Raises
+    ------
+    SettingsError
+    """
+    if where is None or not partition_by:
+        return
+    try:
+        filter_rows(like.select(*map(column, partition_by)).limit(0), where)
+    except SettingsError as error:
+        raise SettingsError(
+            f"the results are replaced by partitions, so --where may only use their columns "
+            f"({', '.join(partition_by)}); found {where!r}"
+        ) from error
+
+
+def keys_that_fulfil(
+    spark: SparkSession, keys: Sequence[Key], where: str | None, like: DataFrame, partition_by: Sequence[str]
+) -> list[Key]:
+    """Keep the keys of partitions that fulfil a condition, read with the types of another table's columns."""
+    if where is None or not keys or not partition_by:
+        return list(keys)
+    types = dict(like.dtypes)
+    texts = spark.createDataFrame(list(keys), ", ".join(f"key_{i} string" for i in range(len(partition_by))))
+    typed = [F.col(f"key_{i}").cast(types[name]).alias(name) for i, name in enumerate(partition_by)]
+    kept = texts.select("*", *typed).where(where).select(*texts.columns)
+    return [tuple(row) for row in kept.collect()]
+
+
+def refuse_missing(names: Sequence[str], like: DataFrame) -> None:
+    """Refuse columns to partition by, or to carry along, that are not there."""
+    for name in names:
+        if name not in like.columns:
+            raise DataError(f"the beat table has no column '{name}'; found: {', '.join(like.columns)}")
