@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from threading import current_thread, main_thread
 from types import FrameType
 
-from lstm_fcn.errors import LstmFcnError
+from lstm_fcn.errors import LstmFcnError, StoppedError
 
 _EXTRA_OF_MODULE = {
     "wfdb": "records",
@@ -19,17 +19,23 @@ _EXTRA_OF_MODULE = {
 }
 
 
+log = logging.getLogger(__name__)
+
+
 def run_job(main: Callable[[Sequence[str]], None]) -> None:
     """Run a job's `main` on the command line's arguments.
 
     An error that the user can mend is one message and its kind's exit code; any other keeps its stack trace
-    and exits 1. Success does not exit, since a notebook's process must live on.
+    and exits 1. SIGTERM ends a job in order, so that what it holds is given back. Success does not exit, since a
+    notebook's process must live on.
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
     logging.getLogger("py4j").setLevel(logging.WARNING)
+    signal.signal(signal.SIGTERM, _stop)
     try:
         main(sys.argv[1:])
     except LstmFcnError as error:
+        log.debug("%s", type(error).__name__, exc_info=error)
         sys.stderr.write(f"error: {error}\n")
         sys.exit(error.exit_code)
     except ModuleNotFoundError as error:
@@ -38,6 +44,12 @@ def run_job(main: Callable[[Sequence[str]], None]) -> None:
             raise
         sys.stderr.write(f"error: this needs {error.name}, which is not installed: pip install 'lstm-fcn[{extra}]'\n")
         sys.exit(1)
+
+
+def _stop(number: int, _: FrameType | None) -> None:
+    # No error of ours, since py4j would take it for one of its connection's.
+    sys.stderr.write(f"error: stopped on request ({signal.Signals(number).name})\n")
+    sys.exit(StoppedError.exit_code)
 
 
 @contextmanager

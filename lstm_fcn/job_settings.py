@@ -2,6 +2,7 @@
 
 import argparse
 import difflib
+import logging
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any, TypeVar
 import pydantic_settings
 import yaml
 from pydantic import Field, ValidationError
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import BaseSettings, CliImplicitFlag, PydanticBaseSettingsSource, SettingsConfigDict
 
 from lstm_fcn.errors import SettingsError
 
@@ -30,6 +31,7 @@ class JobSettings(BaseSettings):
     )
 
     config: Path | None = Field(None, description="YAML file of settings; see conf/")
+    verbose: CliImplicitFlag[bool] = Field(False, description="with an error, show where in the code it is from")
 
     @classmethod
     def settings_customise_sources(
@@ -73,11 +75,14 @@ def load_settings(cls: type[Settings], arguments: Sequence[str], program: str) -
         if name.startswith(prefix):
             _refuse_unknown(name, [_variable(cls, field) for field in cls.model_fields], "unknown variable")
     try:
-        return cls(_cli_parse_args=list(arguments), _cli_prog_name=program, **values)
+        settings = cls(_cli_parse_args=list(arguments), _cli_prog_name=program, **values)
     except ValidationError as error:
         raise SettingsError("\n".join(_explain(cls, item) for item in error.errors())) from error
     except pydantic_settings.SettingsError as error:
         raise SettingsError(f"{error}: {error.__cause__}") from error
+    if settings.verbose:
+        logging.getLogger("lstm_fcn").setLevel(logging.DEBUG)
+    return settings
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:

@@ -20,7 +20,7 @@ class _Part(BaseModel):
 class PartitionState(_Part):
     """What the output holds of one partition."""
 
-    values: Key
+    key: Key
     rows: int = Field(description="in the input, and so in the output")
     run_id: str = Field(description="the run that scored it")
     fingerprint: str | None = Field(description="of the input's files then; None where the source has no files")
@@ -67,7 +67,7 @@ class Manifest(_Part):
     @property
     def state(self) -> dict[Key, PartitionState]:
         """The partitions by their values."""
-        return {partition.values: partition for partition in self.partitions}
+        return {partition.key: partition for partition in self.partitions}
 
 
 def parse_manifest(text: str, source: str) -> Manifest:

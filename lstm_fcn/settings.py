@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
-from pydantic_settings import NoDecode, SettingsConfigDict
+from pydantic_settings import CliImplicitFlag, NoDecode, SettingsConfigDict
 
 from lstm_fcn.beats import is_csv
 from lstm_fcn.hyperparameters import (
@@ -165,7 +165,7 @@ class ScoreSettings(JobSettings):
     )
     device: ScoringDevice = Field("cpu", description="cuda: the executors need a CUDA build of torch and a device")
     batch_size: int = Field(SCORING_BATCH_SIZE, ge=1, le=65536, description="beats the network takes at once")
-    incremental: bool = Field(
+    incremental: CliImplicitFlag[bool] = Field(
         False, description="score only partitions that are new, or whose files or model are others than last time"
     )
     max_error_fraction: float = Field(
@@ -174,7 +174,9 @@ class ScoreSettings(JobSettings):
     limit: int | None = Field(
         None, ge=1, description="score only so many rows, for a trial into an --output of its own"
     )
-    dry_run: bool = Field(False, description="say what would be read, scored and replaced, and do nothing")
+    dry_run: CliImplicitFlag[bool] = Field(
+        False, description="say what would be read, scored and replaced, and do nothing"
+    )
     pictures: Path | None = Field(None, description="local folder for a picture of the confusion matrix")
 
     @model_validator(mode="after")

@@ -224,7 +224,7 @@ class ScoringRun:
         recipe = self._recipe
         new = [
             PartitionState(
-                values=key,
+                key=key,
                 rows=found[key].rows,
                 run_id=self.run_id,
                 fingerprint=found[key].fingerprint,

@@ -34,9 +34,7 @@ def open_target(spark: SparkSession, settings: ScoreSettings) -> Target:
         If it is the input, or holds what is not this job's.
     """
     if _is_below(settings.beats, settings.output) or _is_below(settings.output, settings.beats):
-        raise SettingsError(
-            f"--output {settings.output} is or holds the input {settings.beats}, or the other way round"
-        )
+        raise SettingsError(f"--output {settings.output} and --beats {settings.beats} are one, or one is in the other")
     kind = TableTarget if is_table_name(settings.output) else PathTarget
     return kind(spark, settings.output, settings.partition_by)
 

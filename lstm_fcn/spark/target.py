@@ -5,11 +5,12 @@ from typing import Protocol
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
+from pyspark.sql.types import StructType
 
 from lstm_fcn.errors import DataError, SettingsError
 from lstm_fcn.lease import LockPlace
 from lstm_fcn.manifest import Key, Manifest
-from lstm_fcn.spark.tables import column, filter_rows
+from lstm_fcn.spark.tables import filter_rows
 
 
 class Target(Protocol):
@@ -62,7 +63,9 @@ def refuse_other_columns(where: str | None, like: DataFrame, partition_by: Seque
     if where is None or not partition_by:
         return
     try:
-        filter_rows(like.select(*map(column, partition_by)).limit(0), where)
+        # Not a select from `like`, in which a condition would still find the other columns.
+        schema = StructType([field for field in like.schema if field.name in partition_by])
+        filter_rows(like.sparkSession.createDataFrame([], schema), where)
     except SettingsError as error:
         raise SettingsError(
             f"the results are replaced by partitions, so --where may only use their columns "

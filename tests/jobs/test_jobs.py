@@ -147,7 +147,7 @@ def test_a_table_without_labels_is_scored_without_metrics(
         score.main([str(argument) for argument in arguments])
     assert "no column 'label'" in caplog.text
     assert len(pd.read_parquet(tmp_path / "o" / "predictions")) == 3
-    assert not (tmp_path / "o" / "metrics").exists()
+    assert "accuracy" not in set(pd.read_parquet(tmp_path / "o" / "metrics")["metric"])
 
 
 def test_an_extra_that_is_missing_is_named(tmp_path: Path):
@@ -186,11 +186,12 @@ def test_beats_of_another_length_do_not_calibrate(way: Path, tmp_path: Path):
     assert done.stderr == "error: model mitbih takes series of 187 values, found 2\n"
 
 
-def test_a_second_run_refuses_to_write_over_the_first(way: Path):
-    done = job("score", *("--beats", way / "beats", "--model", way / "m.safetensors", "--output", way / "scored"))
-    assert done.returncode == 3
-    assert done.stderr.splitlines()[-1].startswith("error: ")
-    assert "scored/predictions is there already: remove it or write somewhere else" in done.stderr
+def test_a_second_run_replaces_the_first(way: Path, tmp_path: Path):
+    scored = Path(shutil.copytree(way / "scored", tmp_path / "scored"))
+    done = job("score", *("--beats", way / "beats", "--model", way / "m.safetensors", "--output", scored))
+    assert done.returncode == 0, done.stderr
+    assert len(pd.read_parquet(scored / "predictions")) == len(pd.read_parquet(way / "beats"))
+    assert len(list((scored / "runs").iterdir())) == 2
 
 
 def test_a_setting_that_is_wrong_exits_with_2_before_spark_starts():

@@ -118,7 +118,7 @@ def test_a_condition_on_the_partitions_leaves_the_others_as_they_are(place: Plac
     assert place.predictions().groupBy("day").count().orderBy("day").toPandas()["count"].tolist() == [7, 4]
     first, second = place.manifests()
     assert place.runs_of_days() == {"2026-01-01": {first.run_id}, "2026-01-02": {second.run_id}}
-    assert {state.values: state.rows for state in second.partitions} == {("2026-01-01",): 7, ("2026-01-02",): 4}
+    assert {state.key: state.rows for state in second.partitions} == {("2026-01-01",): 7, ("2026-01-02",): 4}
 
 
 def test_a_partition_that_the_input_lost_loses_its_rows(place: Place, run, write_days):
@@ -150,7 +150,7 @@ def snapshot(place: Place) -> object:
 
 def test_incremental_scores_what_is_new_and_nothing_else(place: Place, run, write_days, save_model):
     table = write_days(d1=7, d2=5)
-    incremental = (*BY_DAY, "--incremental", "true")
+    incremental = (*BY_DAY, "--incremental")
     run(table, place, *incremental)
     before = snapshot(place)
     run(table, place, *incremental)
@@ -179,9 +179,9 @@ def test_incremental_scores_what_is_new_and_nothing_else(place: Place, run, writ
 
 def test_incremental_scores_a_partition_again_that_somebody_removed(folder: Place, run, write_days):
     table = write_days(d1=7, d2=5)
-    run(table, folder, *BY_DAY, "--incremental", "true")
+    run(table, folder, *BY_DAY, "--incremental")
     shutil.rmtree(Path(folder.output, "predictions", "day=2026-01-01"))
-    run(table, folder, *BY_DAY, "--incremental", "true")
+    run(table, folder, *BY_DAY, "--incremental")
     assert len(folder.rows()) == 12
     assert folder.manifests()[-1].scored == [("2026-01-01",)]
 
@@ -244,7 +244,7 @@ def test_a_run_that_dies_at_any_step_of_publishing_leaves_all_old_or_new_and_the
             else:
                 break
         begun = Path(folder.output, "_publishing.json").exists()
-        run(table, folder, *partitioned, "--incremental", str(bool(partitioned)).lower(), model=other)
+        run(table, folder, *partitioned, *(["--incremental"] if partitioned else []), model=other)
         assert len(folder.rows()) == 12
         assert folder.predictions().select("model").distinct().count() == 1
         # What had begun to be published was finished, not scored again.
@@ -271,7 +271,7 @@ def test_a_table_whose_publishing_died_is_finished_by_the_next_run(
             patched.setattr(TableTarget, step, die)
             run(table, place, *BY_DAY, model=other)
         count = len(place.manifests())
-        run(table, place, *BY_DAY, "--incremental", "true", model=other)
+        run(table, place, *BY_DAY, "--incremental", model=other)
         assert len(place.manifests()) == count + 1
         assert len(place.rows()) == 12
         assert place.predictions().select("model").distinct().count() == 1
@@ -285,7 +285,7 @@ def test_a_dry_run_says_what_it_would_do_and_does_nothing(place: Place, run, wri
     shutil.rmtree(table / "day=2026-01-02")
     before = snapshot(place)
     capsys.readouterr()
-    run(table, place, *BY_DAY, "--incremental", "true", "--dry-run", "true")
+    run(table, place, *BY_DAY, "--incremental", "--dry-run")
     assert capsys.readouterr().out.splitlines() == [
         "would score 4 rows in 1 partitions:",
         "  day=2026-01-03  4 rows",
@@ -369,7 +369,7 @@ def test_labels_that_the_model_does_not_know_are_counted_and_left_out(
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
-        (("--incremental", "true"), SettingsError, "--incremental works by partitions: give --partition-by"),
+        (("--incremental"), SettingsError, "--incremental works by partitions: give --partition-by"),
         ((*BY_DAY, "--where", "id = 1"), SettingsError, r"--where may only use their columns \(day\); found 'id = 1'"),
         (("--partition-by", "month"), DataError, "has no column 'month'; found: "),
         (("--columns", "nothing"), DataError, "has no column 'nothing'; found: "),

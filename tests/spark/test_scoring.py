@@ -14,7 +14,7 @@ from lstm_fcn.engine import Engine
 from lstm_fcn.errors import DataError, ModelError, SettingsError
 from lstm_fcn.labels import CLASSES
 from lstm_fcn.modelfile import Model, parse_model, read_model, serialize
-from lstm_fcn.spark import score, scoring
+from lstm_fcn.spark import register, score, scoring
 from lstm_fcn.spark.tables import write_table
 
 ARROW_BATCH = "spark.sql.execution.arrow.maxRecordsPerBatch"
@@ -56,6 +56,7 @@ def test_all_columns_but_the_series_are_carried_along(spark: SparkSession, model
         ("predicted_class", "string"),
         ("probability", "array<float>"),
         ("error", "string"),
+        ("beat_length", "int"),
         ("model", "string"),
         ("run_id", "string"),
     ]
@@ -65,12 +66,12 @@ def test_all_columns_but_the_series_are_carried_along(spark: SparkSession, model
 
 
 def test_a_row_that_cannot_be_scored_stays_with_its_reason(spark: SparkSession, model: Model):
-    good = [0.5] * 187
+    good = [0.5] * 186 + [0.25]
     beats = [good, None, good[1:], good + good, [], [*good[:-1], None], [*good[:-1], float("nan")]]
-    beats += [[float("-inf"), *good[1:]], good]
+    beats += [[float("-inf"), *good[1:]], [0.5] * 187, [0.0] * 187, [100 * value for value in good], good]
     rows = spark.createDataFrame(list(enumerate(beats)), "id long, beat array<float>").repartition(2)
     found = score(rows, model, "run").orderBy("id").collect()
-    bad_value = "the beat holds NULL, NaN or infinity"
+    data, bad_value = model.header.training_data, "the beat holds NULL, NaN or infinity"
     assert [row["error"] for row in found] == [
         None,
         "the beat is NULL",
@@ -80,6 +81,9 @@ def test_a_row_that_cannot_be_scored_stays_with_its_reason(spark: SparkSession, 
         bad_value,
         bad_value,
         bad_value,
+        "the beat is a flat line",
+        "the beat is a flat line",
+        f"values outside those of training ({data.lowest:g} to {data.highest:g})",
         None,
     ]
     for row in found:
@@ -87,6 +91,7 @@ def test_a_row_that_cannot_be_scored_stays_with_its_reason(spark: SparkSession, 
         assert (row["prediction"] is not None) == scored
         assert (row["predicted_class"] is not None) == scored
         assert (row["probability"] is not None) == scored
+        assert (row["beat_length"] is not None) == scored
 
 
 def test_a_table_of_nothing_but_bad_rows_and_one_without_rows(spark: SparkSession, model: Model):
@@ -135,6 +140,46 @@ def test_each_scoring_gets_a_run_id_of_its_own(spark: SparkSession, model: Model
     first, second = (score(table(spark, beats), model).select("run_id").distinct().collect() for _ in range(2))
     assert len(first) == len(second) == 1
     assert first != second
+
+
+def test_a_model_can_be_named_and_scoring_be_a_step_of_a_chain(spark: SparkSession, model_file: Path, beats: Beats):
+    from_file = table(spark, beats).transform(score, str(model_file)).where("error IS NULL")
+    assert from_file.count() == len(beats)
+    assert table(spark, beats).transform(score, "mitbih").first()["model"].startswith("mitbih@")
+    with pytest.raises(ModelError, match="did you mean 'mitbih'?"):
+        score(table(spark, beats), "mitbi")
+
+
+def test_in_sql_a_model_is_a_function(spark: SparkSession, model: Model, beats: Beats):
+    register(spark, model)
+    rows = table(spark, beats).union(spark.createDataFrame([(999, 0, None)], "id long, label int, beat array<float>"))
+    rows.createOrReplaceTempView("some_beats")
+    spark.sql("CREATE OR REPLACE TEMPORARY VIEW scored AS SELECT id, lstm_fcn(beat) AS found FROM some_beats")
+    expected = {row["id"]: row for row in score(rows, model).collect()}
+    for kind in ("float", "double"):
+        query = f"SELECT id, lstm_fcn(CAST(beat AS array<{kind}>)) AS found FROM some_beats"  # noqa: S608
+        for row in spark.sql(query).collect():
+            assert row["found"]["prediction"] == expected[row["id"]]["prediction"]
+            assert row["found"]["probability"] == expected[row["id"]]["probability"]
+    assert spark.sql("SELECT found.error FROM scored WHERE id = 999").first()[0] == "the beat is NULL"
+    assert spark.sql("SELECT * FROM scored WHERE found.prediction >= 0").count() == len(beats)
+
+
+def test_the_order_of_rows_and_the_number_of_tasks_do_not_change_a_prediction(
+    spark: SparkSession, model: Model, beats: Beats
+):
+    rows = table(spark, beats)
+    whole = score(rows.coalesce(1), model, "run").orderBy("id").collect()
+    for other in (rows.repartition(17), rows.orderBy(F.desc("id"))):
+        assert [row["prediction"] for row in score(other, model, "run").orderBy("id").collect()] == [
+            row["prediction"] for row in whole
+        ]
+
+
+def test_the_length_of_a_beat_ends_where_its_padding_begins(spark: SparkSession, model: Model, beats: Beats):
+    found = score(table(spark, beats), model).orderBy("id").collect()
+    expected = [int(np.flatnonzero(series)[-1]) + 1 for series in beats.series]
+    assert [row["beat_length"] for row in found] == expected
 
 
 def test_a_filter_on_the_prediction_does_not_score_twice(spark: SparkSession, model: Model, beats: Beats):
