@@ -1,0 +1,117 @@
+"""The scoring job on partitioned tables in Spark's embedded Hive metastore."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from lstm_fcn.beats import Beats
+from tests.jobs.test_jobs import ROOT, job, run
+
+SCHEMA = "ecg"
+TARGETS = {
+    "made_by_the_job": "",
+    "orc_table": "USING orc PARTITIONED BY (day)",
+    "hive_table": "PARTITIONED BY (day date) STORED AS PARQUET",
+}
+COLUMNS = (
+    "id bigint, label int, prediction int, predicted_class string, probability array<float>, error string, "
+    "beat_length int, model string, run_id string"
+)
+
+SCRIPT = """
+import json, sys
+from jobs import score
+from lstm_fcn.spark.session import get_session
+
+spark = get_session("hive")
+schema, model, source, targets, columns = json.loads(sys.argv[1])
+spark.sql(f"CREATE SCHEMA {schema}")
+spark.read.parquet(source).write.partitionBy("day").saveAsTable(f"{schema}.beats")
+told = {"catalog": spark.conf.get("spark.sql.catalogImplementation")}
+for name, form in targets.items():
+    if form:
+        day = "" if "day date" in form else ", day date"
+        spark.sql(f"CREATE TABLE {schema}.{name} ({columns}{day}) {form}")
+    arguments = ["--beats", f"{schema}.beats", "--model", model, "--output", f"{schema}.{name}", "--incremental"]
+    score.main([*arguments, "--partition-by", "day"])
+
+def counts(name):
+    rows = spark.sql(f"SELECT string(day) AS day, count(*) AS n, count(DISTINCT id) AS ids, count(prediction) AS good,"
+                     f" count(DISTINCT run_id) AS runs FROM {schema}.{name} GROUP BY day ORDER BY day").collect()
+    return [list(row) for row in rows]
+
+first = {name: counts(name) for name in targets}
+spark.sql(f"ALTER TABLE {schema}.beats DROP PARTITION (day = '2026-01-01')")
+more = spark.table(f"{schema}.beats").where("day = '2026-01-02'").selectExpr("id + 1000 AS id", "label", "beat",
+                                                                            "date'2026-01-03' AS day")
+more.localCheckpoint().write.insertInto(f"{schema}.beats")
+for name in targets:
+    arguments = ["--beats", f"{schema}.beats", "--model", model, "--output", f"{schema}.{name}", "--incremental"]
+    score.main(arguments)
+    score.main(arguments)
+tables = sorted(row.tableName for row in spark.sql(f"SHOW TABLES IN {schema}").collect())
+runs = {name: spark.table(f"{schema}.{name}_runs").where("status = 'done'").count() for name in targets}
+print(json.dumps([told, first, {name: counts(name) for name in targets}, runs, tables]))
+"""
+
+
+@pytest.fixture(scope="module")
+def hive(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with Spark's settings for a metastore of its own."""
+    folder = tmp_path_factory.mktemp("hive")
+    settings = {
+        "spark.sql.catalogImplementation": "hive",
+        "spark.sql.warehouse.dir": folder / "warehouse",
+        "spark.hadoop.javax.jdo.option.ConnectionURL": f"jdbc:derby:;databaseName={folder}/metastore;create=true",
+        "spark.driver.extraJavaOptions": f"-Dderby.system.home={folder}",
+        "spark.ui.enabled": "false",
+        "spark.master": "local[2]",
+    }
+    (folder / "spark-defaults.conf").write_text("".join(f"{name} {value}\n" for name, value in settings.items()))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory, beats: Beats) -> Path:
+    import datetime as dt
+
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    days = [dt.date(2026, 1, 1)] * 9 + [dt.date(2026, 1, 2)] * 4
+    series = pa.array(beats.series[:13].tolist(), pa.list_(pa.float32()))
+    labels = pa.array([i % 5 for i in range(13)], pa.int32())
+    path = tmp_path_factory.mktemp("source") / "beats.parquet"
+    pq.write_table(pa.table({"id": list(range(13)), "label": labels, "beat": series, "day": days}), path)
+    return path
+
+
+def test_partitioned_tables_of_any_provider_are_replaced_by_partitions(hive: Path, source: Path, model_file: Path):
+    given = json.dumps([SCHEMA, str(model_file), str(source), TARGETS, COLUMNS])
+    settings = {"SPARK_CONF_DIR": str(hive), "PYTHONPATH": str(ROOT)}
+    done = run(sys.executable, "-c", SCRIPT, given, **settings)
+    assert done.returncode == 0, done.stderr[-5000:]
+    told, first, second, runs, tables = json.loads(done.stdout.splitlines()[-1])
+    assert told == {"catalog": "hive"}
+    for name in TARGETS:
+        assert first[name] == [["2026-01-01", 9, 9, 9, 1], ["2026-01-02", 4, 4, 4, 1]]
+        assert second[name] == [["2026-01-02", 4, 4, 4, 1], ["2026-01-03", 4, 4, 4, 1]]
+        assert runs[name] == 2  # the third had nothing to do
+    assert tables == sorted(["beats", *(name + end for name in TARGETS for end in ("", "_metrics", "_runs"))])
+
+    # The job as a process of its own, on the same metastore, finds what the others wrote.
+    output = f"{SCHEMA}.made_by_the_job"
+    done = job(
+        "score", "--beats", f"{SCHEMA}.beats", "--model", model_file, "--output", output, "--dry-run", **settings
+    )
+    assert done.returncode == 0, done.stderr[-5000:]
+    assert done.stdout.splitlines()[:3] == [
+        "would score 8 rows in 2 partitions:",
+        "  day=2026-01-02  4 rows",
+        "  day=2026-01-03  4 rows",
+    ]
+    done = job("score", "--beats", output, "--model", model_file, "--output", output, **settings)
+    assert done.returncode == 2
+    assert "are one, or one is in the other" in done.stderr.splitlines()[-1]

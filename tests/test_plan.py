@@ -1,0 +1,51 @@
+from decimal import Decimal
+
+import pytest
+
+from lstm_fcn.manifest import PartitionState
+from lstm_fcn.plan import Count, Plan, make_plan
+
+A, B, C, D = ("a",), ("b",), ("c",), ("d",)
+
+
+def count(fingerprint: str | None = "f", rows: int = 1) -> Count:
+    return Count(rows, Decimal(0), fingerprint)
+
+
+def state(*keys: tuple[str], fingerprint: str | None = "f", recipe: str = "r") -> dict:
+    return {key: PartitionState(key=key, rows=1, run_id="x", fingerprint=fingerprint, recipe=recipe) for key in keys}
+
+
+def test_everything_is_scored_and_what_the_input_lost_is_removed():
+    assert make_plan({A: count(), B: count()}, state(B, C), [B, C], None) == Plan((A, B), (C,), ())
+
+
+def test_what_the_run_is_not_about_is_kept():
+    assert make_plan({B: count()}, state(A, B), [B], None) == Plan((B,), (), (A,))
+
+
+def test_the_same_files_with_the_same_recipe_are_not_scored_again():
+    assert make_plan({A: count(), B: count()}, state(A), [A], "r") == Plan((B,), (), (A,))
+
+
+@pytest.mark.parametrize(
+    ("known", "existing"),
+    [
+        (state(A, fingerprint="other"), [A]),
+        (state(A, recipe="other"), [A]),
+        (state(A, fingerprint=None), [A]),
+        (state(A), []),
+        ({}, [A]),
+    ],
+)
+def test_what_differs_or_is_not_known_or_is_gone_is_scored_again(known: dict, existing: list):
+    assert make_plan({A: count()}, known, existing, "r").score == (A,)
+
+
+def test_files_that_nobody_knows_are_always_scored():
+    assert make_plan({A: count(None)}, state(A, fingerprint=None), [A], "r").score == (A,)
+
+
+def test_partitions_are_in_order_also_with_null():
+    found = {(None,): count(), B: count(), A: count()}
+    assert set(make_plan(found, {}, [], None).score) == {A, B, (None,)}
