@@ -33,7 +33,8 @@ def main(arguments: Sequence[str]) -> None:
     if manifest is None:
         log.info("stage=done run_id=%s nothing is new", run.run_id)
         return
-    log.info("stage=done run_id=%s seconds=%.1f drift=%s", run.run_id, manifest.seconds, manifest.drift)
+    drift = " ".join(f"psi_{name}={value}" for name, value in manifest.drift.items())
+    log.info("stage=done run_id=%s seconds=%.1f %s", run.run_id, manifest.seconds, drift)
     confusion = confusion_of(manifest.metrics, model.header.classes)
     if confusion is None:
         return

@@ -42,4 +42,4 @@ def population_stability_index(expected: Sequence[int], found: Sequence[int]) ->
     if not sum(expected) or not sum(found):
         return float("nan")
     was, now = (np.maximum(np.asarray(counts) / sum(counts), _SMALLEST_SHARE) for counts in (expected, found))
-    return float(((now - was) * np.log(now / was)).sum())
+    return round(float(((now - was) * np.log(now / was)).sum()), 6)

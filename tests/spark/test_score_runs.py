@@ -369,7 +369,7 @@ def test_labels_that_the_model_does_not_know_are_counted_and_left_out(
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
-        (("--incremental"), SettingsError, "--incremental works by partitions: give --partition-by"),
+        (("--incremental",), SettingsError, "--incremental works by partitions: give --partition-by"),
         ((*BY_DAY, "--where", "id = 1"), SettingsError, r"--where may only use their columns \(day\); found 'id = 1'"),
         (("--partition-by", "month"), DataError, "has no column 'month'; found: "),
         (("--columns", "nothing"), DataError, "has no column 'nothing'; found: "),

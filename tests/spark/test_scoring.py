@@ -160,7 +160,9 @@ def test_in_sql_a_model_is_a_function(spark: SparkSession, model: Model, beats: 
         query = f"SELECT id, lstm_fcn(CAST(beat AS array<{kind}>)) AS found FROM some_beats"  # noqa: S608
         for row in spark.sql(query).collect():
             assert row["found"]["prediction"] == expected[row["id"]]["prediction"]
-            assert row["found"]["probability"] == expected[row["id"]]["probability"]
+            if row["id"] != 999:
+                # How rows fall into batches decides the last digits.
+                assert row["found"]["probability"] == pytest.approx(expected[row["id"]]["probability"], abs=1e-6)
     assert spark.sql("SELECT found.error FROM scored WHERE id = 999").first()[0] == "the beat is NULL"
     assert spark.sql("SELECT * FROM scored WHERE found.prediction >= 0").count() == len(beats)
 
