@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from lstm_fcn.console import run_job
 from lstm_fcn.job_settings import load_settings
 from lstm_fcn.metrics import confusion_of, format_measures
+from lstm_fcn.plan import describe_plan
 from lstm_fcn.settings import ScoreSettings
 from lstm_fcn.spark.models import load_model
-from lstm_fcn.spark.scoring_run import ScoringRun, describe_plan
+from lstm_fcn.spark.scoring_run import ScoringRun
 from lstm_fcn.spark.scoring_tables import label_column, open_beats, open_target
 from lstm_fcn.spark.session import get_session
 
@@ -27,7 +28,7 @@ def main(arguments: Sequence[str]) -> None:
     run = ScoringRun(beats, model, target, settings, label_column(beats, model.header, settings))
     log.info("stage=start run_id=%s model=%s beats=%s", run.run_id, model.reference, settings.beats)
     if settings.dry_run:
-        print(describe_plan(*run.plan(), target))
+        print(describe_plan(*run.plan(), target.partition_by))
         return
     manifest = run.execute()
     if manifest is None:

@@ -13,6 +13,11 @@ Key = tuple[str | None, ...]
 """The values of the partition columns, as text; () where there are none."""
 
 
+def key_text(key: Key, partition_by: Sequence[str]) -> str:
+    """Write a key for people: day=2026-01-01/site=A."""
+    return "/".join(f"{name}={value}" for name, value in zip(partition_by, key, strict=True)) or "all rows"
+
+
 class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 

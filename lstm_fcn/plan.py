@@ -1,10 +1,10 @@
 """Which partitions a run has to score, to remove and to leave as they are."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from lstm_fcn.manifest import Key, PartitionState
+from lstm_fcn.manifest import Key, PartitionState, key_text
 
 
 @dataclass(frozen=True)
@@ -69,3 +69,17 @@ def make_plan(
         remove=tuple(sorted(set(existing) - found.keys(), key=str)),
         keep=tuple(sorted(same | (state.keys() - found.keys() - set(existing)), key=str)),
     )
+
+
+def describe_plan(plan: Plan, found: Mapping[Key, Count], partition_by: Sequence[str]) -> str:
+    """Say what a run would do."""
+    lines = [f"would score {sum(found[key].rows for key in plan.score):,} rows in {len(plan.score)} partitions:"]
+    lines += _listed([f"{key_text(key, partition_by)}  {found[key].rows:,} rows" for key in plan.score])
+    lines += [f"would remove {len(plan.remove)} partitions that the input does not have any more:"]
+    lines += _listed([key_text(key, partition_by) for key in plan.remove])
+    return "\n".join([*lines, f"would leave {len(plan.keep)} partitions as they are"])
+
+
+def _listed(lines: list[str], most: int = 20) -> list[str]:
+    more = [f"  and {len(lines) - most} more"] if len(lines) > most else []
+    return [f"  {line}" for line in lines[:most]] + more

@@ -14,7 +14,7 @@ import pyspark
 from pyspark.sql import DataFrame
 
 import lstm_fcn
-from lstm_fcn.errors import DataError, SettingsError
+from lstm_fcn.errors import BusyError, DataError, SettingsError
 from lstm_fcn.lease import hold
 from lstm_fcn.manifest import Figures, Key, Manifest, PartitionState, drift, run_measures
 from lstm_fcn.metrics import Measure, measures
@@ -24,7 +24,7 @@ from lstm_fcn.spark.column_form import spread_predictions
 from lstm_fcn.spark.evaluating import count_confusion, count_predictions
 from lstm_fcn.spark.scoring import new_run_id, score
 from lstm_fcn.spark.session import describe_jobs
-from lstm_fcn.spark.survey import in_partitions, key_text, require_same, survey
+from lstm_fcn.spark.survey import in_partitions, require_same, survey
 from lstm_fcn.spark.target import Target, refuse_other_columns
 from lstm_fcn.spark.task_size import beats_a_minute, cut
 
@@ -116,6 +116,8 @@ class ScoringRun:
             try:
                 manifest = self._stage(plan, found)
                 require_own_lock()
+            except BusyError:
+                raise  # what is staged there may be the other run's
             except Exception as error:
                 reason = str(error).strip().partition("\n")[0] or type(error).__name__
                 self.target.note_failure(self._manifest(plan, found, reason=reason))
@@ -207,7 +209,7 @@ class ScoringRun:
             partition_by=list(self.target.partition_by),
             model=self.model.reference,
             model_sha256=self.model.sha256,
-            versions=versions(),
+            versions={"lstm_fcn": lstm_fcn.__version__, "torch": version("torch"), "pyspark": pyspark.__version__},
             settings=self.settings.model_dump(mode="json"),
             figures=figures,
             drift=drift(figures, header.classes, data.class_counts, data.length_counts),
@@ -233,25 +235,6 @@ class ScoringRun:
             for key in plan.score
         ]
         return kept + new
-
-
-def versions() -> dict[str, str]:
-    """Name what scores: this package, torch, Spark."""
-    return {"lstm_fcn": lstm_fcn.__version__, "torch": version("torch"), "pyspark": pyspark.__version__}
-
-
-def describe_plan(plan: Plan, found: Mapping[Key, Count], target: Target) -> str:
-    """Say what a run would do."""
-    lines = [f"would score {sum(found[key].rows for key in plan.score)} rows in {len(plan.score)} partitions:"]
-    lines += _listed([f"{key_text(key, target.partition_by)}  {found[key].rows} rows" for key in plan.score])
-    lines += [f"would remove {len(plan.remove)} partitions that the input does not have any more:"]
-    lines += _listed([key_text(key, target.partition_by) for key in plan.remove])
-    return "\n".join([*lines, f"would leave {len(plan.keep)} partitions as they are"])
-
-
-def _listed(lines: list[str], most: int = 20) -> list[str]:
-    more = [f"  and {len(lines) - most} more"] if len(lines) > most else []
-    return [f"  {line}" for line in lines[:most]] + more
 
 
 def _tell(figures: Figures, run_id: str) -> None:

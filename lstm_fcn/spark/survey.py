@@ -9,7 +9,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from lstm_fcn.errors import DataError
-from lstm_fcn.manifest import Key
+from lstm_fcn.manifest import Key, key_text
 from lstm_fcn.plan import Count
 from lstm_fcn.spark.tables import column
 
@@ -100,11 +100,6 @@ def _as_text(partition_by: Sequence[str]) -> Column:
 
 def _key_text(key: Key) -> str:
     return "\1".join("\0" if value is None else value for value in key)
-
-
-def key_text(key: Key, partition_by: Sequence[str]) -> str:
-    """Write a key for people: day=2026-01-01/site=A."""
-    return "/".join(f"{name}={value}" for name, value in zip(partition_by, key, strict=True)) or "all rows"
 
 
 def require_same(

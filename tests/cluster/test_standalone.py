@@ -1,0 +1,132 @@
+"""The scoring job on a real standalone cluster whose processes are killed."""
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from lstm_fcn.beats import Beats
+from lstm_fcn.engine import Engine
+from lstm_fcn.modelfile import read_model
+from tests.cluster.conftest import DAYS, environment
+from tests.jobs.test_jobs import ROOT
+
+ROWS = sum(DAYS.values())
+
+
+def start(master: str, beats: Path, model: Path, output: Path, *arguments: str, **conf: str) -> "subprocess.Popen[str]":
+    settings = {"spark.ui.enabled": "false", "spark.executor.memory": "512m", **conf}
+    submit = [f"--master {master}", *(f"--conf {name}={value}" for name, value in settings.items()), "pyspark-shell"]
+    command = [sys.executable, ROOT / "jobs" / "score.py", "--beats", beats, "--model", model, "--output", output]
+    return subprocess.Popen(
+        [*map(str, command), "--partition-by", "day", *arguments],
+        env=environment(PYSPARK_SUBMIT_ARGS=" ".join(submit)),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def finish(process: "subprocess.Popen[str]") -> str:
+    told = process.communicate(timeout=400)[1]
+    assert process.returncode == 0, told
+    return told
+
+
+def require_every_row_once(output: Path) -> pd.DataFrame:
+    rows = pd.read_parquet(output / "predictions").sort_values("id", ignore_index=True)
+    assert rows["id"].tolist() == list(range(ROWS))
+    assert rows["day"].astype(str).value_counts().to_dict() == DAYS
+    (manifest,) = (json.loads(file.read_text()) for file in (output / "runs").iterdir())
+    assert manifest["figures"]["rows"] == manifest["figures"]["scored"] == ROWS
+    return rows
+
+
+def processes(word: str) -> list[int]:
+    """The numbers of the processes whose command has a word."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):  # it has just ended
+            if word in (folder / "cmdline").read_text():
+                found.append(int(folder.name))
+    return found
+
+
+def wait_until(condition: Callable[[], bool], process: "subprocess.Popen[str]") -> None:
+    until = time.monotonic() + 200
+    while not condition():
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < until
+        time.sleep(0.05)
+
+
+def files_written(output: Path) -> int:
+    return len(list((output / "_staging").glob("*/predictions/_temporary/**/*.parquet")))
+
+
+@pytest.fixture(scope="module")
+def slow_model(save_model: Callable[..., Path]) -> Path:
+    """A large network, so that there is time to kill."""
+    return save_model(filters_2=512, filters_3=512, kernel_size_2=15)
+
+
+def test_a_cluster_gives_the_predictions_of_the_engine_on_one_machine(
+    master: str, days: Path, model_file: Path, beats: Beats, tmp_path: Path
+):
+    finish(start(master, days, model_file, tmp_path / "scored"))
+    rows = require_every_row_once(tmp_path / "scored")
+    expected = Engine(read_model(model_file)).probabilities(beats.series)[rows["id"] % len(beats)]
+    np.testing.assert_allclose(np.stack(rows["probability"]), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("victim", ["CoarseGrainedExecutorBackend", "pyspark.daemon"])
+def test_an_executor_or_worker_that_is_killed_in_mid_job_loses_and_doubles_nothing(
+    master: str, days: Path, slow_model: Path, tmp_path: Path, victim: str
+):
+    output = tmp_path / "scored"
+    splits = {"spark.sql.files.openCostInBytes": "128m", "spark.task.maxFailures": "4"}
+    process = start(master, days, slow_model, output, "--batch-size", "1", **splits)
+    wait_until(lambda: files_written(output) >= 2, process)
+    found = processes(victim)
+    assert found
+    os.kill(max(found), signal.SIGKILL)
+    assert not (output / "predictions").exists()
+    told = finish(process)
+    assert "Lost executor" in told or "Lost task" in told
+    require_every_row_once(output)
+
+
+def test_a_second_run_at_once_exits_with_6_and_names_the_first(days: Path, slow_model: Path, tmp_path: Path):
+    output = tmp_path / "scored"
+    first = start("local[1]", days, slow_model, output, "--batch-size", "1")
+    wait_until((output / "_lock.json").exists, first)
+    holder = json.loads((output / "_lock.json").read_text())
+    second = start("local[1]", days, slow_model, output)
+    told = second.communicate(timeout=200)[1]
+    assert first.poll() is None
+    assert second.returncode == 6, told
+    assert f"error: run {holder['run_id']} (host " in told.splitlines()[-1]
+    assert f"remove {output}/_lock.json" in told.splitlines()[-1]
+    finish(first)
+    require_every_row_once(output)
+
+
+def test_the_lock_of_a_killed_driver_is_taken_over(days: Path, model_file: Path, tmp_path: Path):
+    output = tmp_path / "scored"
+    first = start("local[1]", days, model_file, output)
+    wait_until((output / "_lock.json").exists, first)
+    first.kill()
+    first.communicate()
+    assert (output / "_lock.json").exists()
+    finish(start("local[1]", days, model_file, output))
+    require_every_row_once(output)
+    assert not (output / "_lock.json").exists()
