@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from pyspark.errors import PySparkException
-from pyspark.sql import DataFrame
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from lstm_fcn.errors import SettingsError
 from lstm_fcn.hyperparameters import ScoringPrecision
+from lstm_fcn.spark.session import is_classic
 
 if TYPE_CHECKING:
     from lstm_fcn.modelfile import Model
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _SECONDS = 60
+_SHORTEST = 12
+"""A task has at least the twelfth part of a minute's rows."""
+
+_TASKS_A_CORE = 4
 _SPLIT = "spark.sql.files.maxPartitionBytes"
 _SMALLEST_SPLIT, _LARGEST_SPLIT = 2**20, 2**27
 _TRIED = 512
@@ -43,7 +48,7 @@ def beats_a_minute(model: "Model", precision: ScoringPrecision, batch_size: int)
 
 
 def cut(table: DataFrame, rows: int, size: int, a_minute: int) -> DataFrame:
-    """Cut a table into tasks of about a minute.
+    """Cut a table into tasks of a minute at most, several a core, but none below some seconds.
 
     Files are read in smaller splits. Where these do not help, since a Parquet row group is never split, the rows are
     moved instead.
@@ -58,17 +63,20 @@ def cut(table: DataFrame, rows: int, size: int, a_minute: int) -> DataFrame:
     a_minute : int
         Rows that are scored in a minute.
     """
-    if rows <= a_minute:
+    a_task = max(1, a_minute // _SHORTEST, min(a_minute, rows // (_TASKS_A_CORE * _cores(table.sparkSession))))
+    if rows <= a_task:
         return table
-    spark = table.sparkSession
     if size:
-        split = min(max(_SMALLEST_SPLIT, int(size / rows * a_minute)), _LARGEST_SPLIT)
+        split = min(max(_SMALLEST_SPLIT, int(size / rows * a_task)), _LARGEST_SPLIT)
         try:
-            spark.conf.set(_SPLIT, str(split))
+            table.sparkSession.conf.set(_SPLIT, str(split))
         except PySparkException as error:
             log.warning("stage=cut the session does not let %s be set: %s", _SPLIT, str(error).splitlines()[0])
     largest = table.groupBy(F.spark_partition_id()).count().agg(F.max("count")).collect()[0][0]
-    tasks = math.ceil(rows / a_minute)
     moved = largest > 2 * a_minute
-    log.info("stage=cut rows_a_minute=%d largest_task=%d moved=%s", a_minute, largest, str(moved).lower())
-    return table.repartition(tasks) if moved else table
+    log.info("stage=cut rows_a_task=%d largest_task=%d moved=%s", a_task, largest, str(moved).lower())
+    return table.repartition(math.ceil(rows / a_task)) if moved else table
+
+
+def _cores(spark: SparkSession) -> int:
+    return spark.sparkContext.defaultParallelism if is_classic(spark) else 1

@@ -39,7 +39,7 @@ def test_a_task_has_about_a_minutes_rows_whatever_the_row_groups(
     table = spark.read.parquet(str(path)).coalesce(1)
     assert largest_task(table) == ROWS
     found = cut(spark.read.parquet(str(path)), ROWS, path.stat().st_size, a_minute=2_600)
-    assert 1_000 < largest_task(found) < 5_200
+    assert 500 < largest_task(found) < 5_200
     assert found.count() == ROWS
 
 
@@ -47,6 +47,12 @@ def test_splitting_files_moves_no_rows(spark: SparkSession, tmp_path: Path):
     path = write(tmp_path / "beats.parquet", 200)
     found = cut(spark.read.parquet(str(path)), ROWS, path.stat().st_size, a_minute=2_600)
     assert "Exchange" not in found._jdf.queryExecution().executedPlan().toString()
+
+
+def test_each_core_has_several_tasks_where_these_are_not_too_short(spark: SparkSession, tmp_path: Path):
+    path = write(tmp_path / "beats.parquet", 200)
+    found = cut(spark.read.parquet(str(path)), ROWS, path.stat().st_size, a_minute=6_000)
+    assert ROWS / 4 / spark.sparkContext.defaultParallelism * 0.5 < largest_task(found) < 3_000
 
 
 def test_a_small_table_is_left_as_it_is(spark: SparkSession):
