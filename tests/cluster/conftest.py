@@ -18,7 +18,8 @@ import pytest
 from lstm_fcn.beats import Beats
 
 SPARK_HOME = Path(pyspark.__file__).parent
-DAYS = {"2026-01-01": 700, "2026-01-02": 500}
+DAYS = {"2026-01-01": 750, "2026-01-02": 600}
+_ROWS_OF_A_FILE = 150
 
 
 def environment(**more: str) -> dict[str, str]:
@@ -115,14 +116,14 @@ def connect(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def days(tmp_path_factory: pytest.TempPathFactory, beats: Beats) -> Path:
-    """A beat table in folders by day, many small files each, with ids that are unique."""
+    """A beat table in folders by day, some small files each, with ids that are unique."""
     folder = tmp_path_factory.mktemp("days") / "beats"
     schema = pa.schema({"id": pa.int64(), "label": pa.int32(), "beat": pa.list_(pa.float32())})
     first = 0
     for day, count in DAYS.items():
         (folder / f"day={day}").mkdir(parents=True)
-        for start in range(0, count, 100):
-            ids = list(range(first + start, first + start + 100))
+        for start in range(0, count, _ROWS_OF_A_FILE):
+            ids = list(range(first + start, first + start + _ROWS_OF_A_FILE))
             series = [beats.series[i % len(beats)].tolist() for i in ids]
             part = pa.table({"id": ids, "label": [i % 5 for i in ids], "beat": series}, schema=schema)
             pq.write_table(part, folder / f"day={day}" / f"{start}.parquet")
