@@ -31,7 +31,8 @@ def run_job(main: Callable[[Sequence[str]], None]) -> None:
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
     logging.getLogger("py4j").setLevel(logging.WARNING)
-    signal.signal(signal.SIGTERM, _stop)
+    if current_thread() is main_thread():
+        signal.signal(signal.SIGTERM, _stop)
     try:
         main(sys.argv[1:])
     except LstmFcnError as error:

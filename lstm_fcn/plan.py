@@ -62,7 +62,7 @@ def make_plan(
         for key, count in found.items()
         if recipe is not None and key in existing and key in state
         if count.fingerprint is not None and count.fingerprint == state[key].fingerprint
-        if state[key].recipe == recipe
+        if (state[key].recipe, state[key].rows) == (recipe, count.rows)
     }
     return Plan(
         score=tuple(sorted(found.keys() - same, key=str)),

@@ -12,8 +12,8 @@ def count(fingerprint: str | None = "f", rows: int = 1) -> Count:
     return Count(rows, Decimal(0), fingerprint)
 
 
-def state(*keys: tuple[str], fingerprint: str | None = "f", recipe: str = "r") -> dict:
-    return {key: PartitionState(key=key, rows=1, run_id="x", fingerprint=fingerprint, recipe=recipe) for key in keys}
+def state(*keys: tuple[str], fingerprint: str | None = "f", recipe: str = "r", rows: int = 1) -> dict:
+    return {key: PartitionState(key=key, rows=rows, run_id="x", fingerprint=fingerprint, recipe=recipe) for key in keys}
 
 
 def test_everything_is_scored_and_what_the_input_lost_is_removed():
@@ -34,6 +34,7 @@ def test_the_same_files_with_the_same_recipe_are_not_scored_again():
         (state(A, fingerprint="other"), [A]),
         (state(A, recipe="other"), [A]),
         (state(A, fingerprint=None), [A]),
+        (state(A, rows=2), [A]),
         (state(A), []),
         ({}, [A]),
     ],

@@ -7,7 +7,7 @@ from urllib.parse import unquote
 from pyspark.sql import DataFrame, SparkSession
 
 from lstm_fcn.errors import DataError, SettingsError
-from lstm_fcn.manifest import Key, Manifest, parse_manifest
+from lstm_fcn.manifest import Key, Manifest, key_text, parse_manifest
 from lstm_fcn.spark.evaluating import metrics_table
 from lstm_fcn.spark.files import Files, files_at
 from lstm_fcn.spark.tables import PATTERN, own_errors_of_tasks
@@ -106,7 +106,11 @@ class PathTarget:
     def publish(self, manifest: Manifest) -> None:
         """See `Target`."""
         staged = f"{self._staging(manifest.run_id)}/predictions"
-        written = {folder: self._data_files(f"{staged}/{folder}") for folder in self._folders(staged).values()}
+        folders = self._folders(staged)
+        if set(folders) != set(manifest.scored):
+            odd = sorted(set(folders) ^ set(manifest.scored), key=str)[0]
+            raise DataError(f"{key_text(odd, self.partition_by)}: not found, or not expected, in what was staged")
+        written = {folder: self._data_files(_below(staged, folder)) for folder in folders.values()}
         draft = f"{self._staging(manifest.run_id)}/manifest.json"
         self._files.replace(draft, manifest.model_copy(update={"written": written}).model_dump_json(indent=1))
         self._files.rename(draft, self._publishing)
@@ -165,7 +169,7 @@ class PathTarget:
                 (*key, _value(child)): f"{folder}/{child}".lstrip("/")
                 for key, folder in found.items()
                 for child in self._files.names(_below(base, folder))
-                if child.startswith(f"{name}=")
+                if unquote(child.partition("=")[0]) == name
             }
         return {key: folder for key, folder in found.items() if self._data_files(_below(base, folder))}
 

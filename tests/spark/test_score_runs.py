@@ -319,6 +319,14 @@ def test_partitions_of_any_text_come_and_go(folder: Place, run, spark: SparkSess
     assert {row["site"] for row in folder.predictions().collect()} == {"50 %", "x=y"}
 
 
+def test_a_partition_column_may_have_an_odd_name(folder: Place, run, write_days, spark: SparkSession, tmp_path: Path):
+    odd = spark.read.parquet(str(write_days(d1=3, d2=2))).withColumnRenamed("day", "the day:%")
+    odd.write.parquet(str(tmp_path / "odd"))
+    for _ in range(2):
+        run(tmp_path / "odd", folder, "--partition-by", "the day:%")
+    assert folder.predictions().groupBy("the day:%").count().toPandas()["count"].tolist() in ([3, 2], [2, 3])
+
+
 def test_two_levels_of_partitions(folder: Place, run, write_days):
     table = write_days(d1=7, d2=5)
     run(table, folder, "--partition-by", "day,site")
