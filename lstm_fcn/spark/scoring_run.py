@@ -84,6 +84,11 @@ class ScoringRun:
         existing = self.target.existing(self.beats, self.settings.where)
         if self.settings.limit is not None and (last is not None or existing):
             raise SettingsError("--limit is for a trial and does not replace results: give another --output")
+        if last is None and existing:
+            raise DataError(
+                f"{self.settings.output} holds rows, but no run of this job is known that wrote them: remove them or "
+                "write somewhere else"
+            )
         plan = make_plan(found, last.state if last else {}, existing, self._recipe if incremental else None)
         return plan, found
 

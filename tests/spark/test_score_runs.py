@@ -399,6 +399,17 @@ def test_results_of_somebody_else_are_not_replaced(folder: Place, run, write_day
     assert folder.predictions().count() == 3
 
 
+def test_a_table_with_rows_of_somebody_else_is_not_replaced(spark: SparkSession, run, write_days):
+    place = Place(spark, "default.of_others")
+    table = write_days(d1=2)
+    run(table, place, *BY_DAY)
+    spark.sql("DROP TABLE default.of_others_runs")
+    before = place.rows()
+    with pytest.raises(DataError, match="of_others holds rows, but no run of this job is known that wrote them"):
+        run(table, place, *BY_DAY)
+    assert place.rows() == before
+
+
 def test_other_partitions_or_columns_than_before_are_refused(folder: Place, run, write_days):
     table = write_days(d1=2, d2=3)
     run(table, folder, *BY_DAY)
