@@ -6,6 +6,8 @@ from setuptools import find_packages, setup
 
 RECORDS = ["wfdb>=4.1"]
 PLOTS = ["matplotlib>=3.7"]
+# The report is a template; its tests of significance are scipy's.
+REPORT = [*PLOTS, "jinja2>=3.1", "scipy>=1.11"]
 # scikit-learn 1.6 brought the tags and `validate_data` that the estimator uses, imbalanced-learn 0.13 goes with it.
 TRAIN = ["scikit-learn>=1.6", "imbalanced-learn>=0.13", "tqdm>=4.60", *PLOTS]
 # ONNX Runtime computes, onnx writes down the graph that it gets.
@@ -26,7 +28,7 @@ setup(
     license_files=["LICENSE"],
     python_requires=">=3.10,<3.13",
     packages=find_packages(include=["lstm_fcn", "lstm_fcn.*"]),
-    package_data={"lstm_fcn": ["data/*", "pretrained/*", "py.typed"]},
+    package_data={"lstm_fcn": ["data/*", "pretrained/*", "report/*.j2", "py.typed"]},
     install_requires=[
         "numpy>=1.26",
         "pandas>=2.2,<3",
@@ -40,9 +42,10 @@ setup(
         "records": RECORDS,
         "train": TRAIN,
         "plots": PLOTS,
+        "report": REPORT,
         "int8": INT8,
-        "all": RECORDS + TRAIN + INT8,
+        "all": RECORDS + TRAIN + REPORT + INT8,
         "bench": BENCH,
-        "dev": RECORDS + TRAIN + INT8 + TEST + LINT,
+        "dev": RECORDS + TRAIN + REPORT + INT8 + TEST + LINT,
     },
 )

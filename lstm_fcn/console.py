@@ -15,7 +15,9 @@ _EXTRA_OF_MODULE = {
     "sklearn": "train",
     "imblearn": "train",
     "tqdm": "train",
-    "matplotlib": "plots",  # which "train" holds too
+    "matplotlib": "plots",  # which "train" and "report" hold too
+    "jinja2": "report",
+    "scipy": "report",
 }
 
 

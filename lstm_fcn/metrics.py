@@ -6,11 +6,17 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from lstm_fcn.ec57 import ec57_figures
+from lstm_fcn.labels import CLASSES
+
 OVERALL = "all"
 """What stands in the column `class` for a measure of all classes together."""
 
-
 OVERALL_METRICS = ("accuracy", "balanced_accuracy", "macro_f1")
+"""Those that stand below the printed table."""
+
+Figures = dict[tuple[str, str], NDArray[np.float64]]
+"""(class, metric) -> values; NaN where a figure is not defined."""
 
 
 class Measure(NamedTuple):
@@ -21,8 +27,9 @@ class Measure(NamedTuple):
     class_ : str
         A class, or 'all'.
     metric : str
-        'accuracy', 'balanced_accuracy', 'macro_f1' of all; 'Se' (sensitivity), '+P' (positive predictivity),
-        'F1' of a class; 'predicted_X', the beats of a class that were called X.
+        'accuracy', 'balanced_accuracy', 'macro_f1', 'kappa' (Cohen's) of all; 'Se' (sensitivity), '+P' (positive
+        predictivity), 'FPR' (false positive rate), 'F1' of a class; those of `lstm_fcn.ec57`; 'predicted_X', the
+        beats of a class that were called X.
     value : float or None
         None where it is not defined: Se of a class without beats, +P of one that was never called.
     support : int
@@ -35,35 +42,64 @@ class Measure(NamedTuple):
     support: int
 
 
+def figures(confusion: NDArray[np.float64], classes: Sequence[str]) -> Figures:
+    """Compute all figures of one or many confusion matrices.
+
+    Parameters
+    ----------
+    confusion : (..., C, C) array
+        Beats by true class (row) and predicted class (column).
+    classes : sequence of C str
+
+    Returns
+    -------
+    dict
+        Of arrays (...). Averages are taken over the classes for which the figure is defined.
+    """
+    total = confusion.sum(axis=(-2, -1))
+    hits = np.diagonal(confusion, axis1=-2, axis2=-1)
+    support, called = confusion.sum(axis=-1), confusion.sum(axis=-2)
+    accuracy = ratio(hits.sum(axis=-1), total)
+    by_chance = ratio((support * called).sum(axis=-1), total**2)
+    of_class = {
+        "Se": ratio(hits, support),
+        "+P": ratio(hits, called),
+        "FPR": ratio(called - hits, total[..., None] - support),
+        "F1": ratio(2 * hits, support + called),
+    }
+    found: Figures = {
+        (OVERALL, "accuracy"): accuracy,
+        (OVERALL, "balanced_accuracy"): _mean(of_class["Se"]),
+        (OVERALL, "macro_f1"): _mean(of_class["F1"]),
+        (OVERALL, "kappa"): ratio(accuracy - by_chance, 1 - by_chance),
+    }
+    for i, name in enumerate(classes):
+        found |= {(name, metric): values[..., i] for metric, values in of_class.items()}
+    return found | (ec57_figures(confusion, found) if tuple(classes) == CLASSES else {})
+
+
 def measures(confusion: NDArray[np.int64], classes: Sequence[str]) -> list[Measure]:
-    """Compute all measures.
+    """Compute all measures of one confusion matrix, and give its counts with them.
 
     Parameters
     ----------
     confusion : (C, C) int array
         Beats by true class (row) and predicted class (column).
     classes : sequence of C str
-
-    Returns
-    -------
-    list of Measure
-        Averages are taken over the classes for which the measure is defined.
     """
-    total = int(confusion.sum())
-    hits, support, called = confusion.diagonal(), confusion.sum(axis=1), confusion.sum(axis=0)
-    sensitivity = _ratio(hits, support)
-    predictivity = _ratio(hits, called)
-    f1 = _ratio(2 * hits, support + called)
-    accuracy = float(hits.sum()) / total if total else float("nan")
-    overall = zip(OVERALL_METRICS, (accuracy, _mean(sensitivity), _mean(f1)), strict=True)
-    rows = [Measure(OVERALL, metric, _or_none(value), total) for metric, value in overall]
-    for i, name in enumerate(classes):
-        of_class = {"Se": sensitivity[i], "+P": predictivity[i], "F1": f1[i]}
-        rows += [Measure(name, metric, _or_none(value), int(support[i])) for metric, value in of_class.items()]
+    found = figures(confusion.astype(np.float64), classes)
+    support = supports(confusion, classes)
+    rows = [Measure(name, metric, defined(value), support[name]) for (name, metric), value in found.items()]
     for i, name in enumerate(classes):
         for j, other in enumerate(classes):
-            rows.append(Measure(name, f"predicted_{other}", float(confusion[i, j]), int(support[i])))
+            rows.append(Measure(name, f"predicted_{other}", float(confusion[i, j]), support[name]))
     return rows
+
+
+def supports(confusion: NDArray[np.int64], classes: Sequence[str]) -> dict[str, int]:
+    """Count the beats behind a figure of each class, and of all."""
+    each = dict(zip(classes, map(int, confusion.sum(axis=1)), strict=True))
+    return {OVERALL: int(confusion.sum()), **each}
 
 
 def confusion_of(rows: Sequence[Measure], classes: Sequence[str]) -> NDArray[np.int64] | None:
@@ -74,20 +110,23 @@ def confusion_of(rows: Sequence[Measure], classes: Sequence[str]) -> NDArray[np.
     return np.array([[counts[name, f"predicted_{other}"] for other in classes] for name in classes], dtype=np.int64)
 
 
-def _ratio(part: NDArray[np.int64], whole: NDArray[np.int64]) -> NDArray[np.float64]:
+def ratio(part: NDArray[np.float64], whole: NDArray[np.float64]) -> NDArray[np.float64]:
     """Divide, NaN for a part of nothing."""
-    ratio: NDArray[np.float64] = np.full(len(whole), np.nan)
-    np.divide(part, whole, out=ratio, where=whole > 0)
-    return ratio
+    part, whole = np.broadcast_arrays(part, whole)
+    result: NDArray[np.float64] = np.full(whole.shape, np.nan)
+    np.divide(part, whole, out=result, where=whole > 0)
+    return result
 
 
-def _mean(values: NDArray[np.float64]) -> float:
-    defined = values[~np.isnan(values)]
-    return float(defined.mean()) if len(defined) else float("nan")
-
-
-def _or_none(value: float) -> float | None:
+def defined(value: NDArray[np.float64] | float) -> float | None:
+    """Give a figure as a table has it: None for NaN."""
     return None if np.isnan(value) else float(value)
+
+
+def _mean(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Average over the last axis, without what is not defined."""
+    known = ~np.isnan(values)
+    return ratio(np.where(known, values, 0).sum(axis=-1), known.sum(axis=-1).astype(np.float64))
 
 
 def format_measures(rows: Sequence[Measure], classes: Sequence[str]) -> str:

@@ -63,14 +63,17 @@ class LSTMFCN(nn.Module):
         """Give series (B, L) the mean and the deviation that the weights are for."""
         return (series - self.mean) / self.std
 
+    def feature_maps(self, series: Tensor) -> Tensor:
+        """Filter series (B, L) by the three blocks: (B, filters_3, 1, L)."""
+        row = self.scale(series)[:, None, None, :].contiguous(memory_format=torch.channels_last)  # (B, 1, 1, L)
+        maps: Tensor = self.block_3(self.block_2(self.block_1(row)))
+        return maps
+
     def logits(self, series: Tensor) -> Tensor:
         """Score series (B, L) without the softmax, for a loss: (B, C)."""
-        scaled = self.scale(series)  # (B, L)
-        steps, _ = self.lstm(scaled.unsqueeze(1))  # (B, 1, hidden): one step of L features
+        steps, _ = self.lstm(self.scale(series).unsqueeze(1))  # (B, 1, hidden): one step of L features
         recurrent = self.dropout(steps[:, -1])  # (B, hidden)
-        row = scaled[:, None, None, :].contiguous(memory_format=torch.channels_last)  # (B, 1, 1, L)
-        maps = self.block_3(self.block_2(self.block_1(row)))  # (B, filters_3, 1, L)
-        pooled = maps.mean(dim=(2, 3))  # (B, filters_3)
+        pooled = self.feature_maps(series).mean(dim=(2, 3))  # (B, filters_3)
         logits: Tensor = self.head(torch.cat([recurrent, pooled], dim=1))  # (B, C)
         return logits
 

@@ -75,6 +75,41 @@ def read_record(folder: Path, name: str) -> Record:
     return record
 
 
+def read_strip(
+    folder: Path, name: str, sample: int, before: float, after: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64], str]:
+    """Read a piece of a record's first channel in its physical unit.
+
+    Parameters
+    ----------
+    folder : Path
+    name : str
+    sample : int
+        What to look at.
+    before, after : float
+        Seconds around it; less at the record's ends.
+
+    Returns
+    -------
+    (n,) array, (n,) array, str
+        Time from the sample (ms), the values, and their unit.
+
+    Raises
+    ------
+    DataError
+        If the record cannot be read.
+    """
+    try:
+        header = wfdb.rdheader(str(folder / name))
+        start, stop = (sample + round(seconds * header.fs) for seconds in (-before, after))
+        within = {"sampfrom": max(start, 0), "sampto": min(stop, header.sig_len)}
+        strip = wfdb.rdrecord(str(folder / name), channels=[0], **within)
+    except Exception as error:  # wfdb raises whatever its parsing runs into
+        raise DataError(f"record {name} in {folder} cannot be read: {type(error).__name__}: {error}") from error
+    values: NDArray[np.float64] = strip.p_signal[:, 0]
+    return (np.arange(len(values)) + max(start, 0) - sample) * 1000 / header.fs, values, strip.units[0]
+
+
 def _check_header(folder: Path, header: wfdb.Record) -> None:
     if header.fs != SAMPLING_FREQUENCY:
         raise DataError(f"expected a sampling frequency of {SAMPLING_FREQUENCY} Hz, found {header.fs:g} Hz")

@@ -18,6 +18,9 @@ from lstm_fcn.hyperparameters import (
     ScoringPrecision,
 )
 from lstm_fcn.job_settings import JobSettings
+from lstm_fcn.labels import CLASSES
+
+_MOST_CLASSES = 50
 
 
 def _split_names(value: Any) -> Any:
@@ -209,4 +212,55 @@ class CalibrateSettings(JobSettings):
         _require_local("--output", self.output)
         if self.output.is_dir():
             raise ValueError(f"expected --output to name a file, found the folder {self.output}")
+        return self
+
+
+class EvaluateSettings(JobSettings):
+    """Judge predictions by their labels: figures with intervals, and a report to read."""
+
+    model_config = SettingsConfigDict(env_prefix="LSTM_FCN_EVALUATE_")
+
+    predictions: str = Field(
+        description="what to judge: the --output of score.py, any other Parquet table, or a table of the catalog"
+    )
+    output: str = Field(description="folder for 'report.html', 'metrics' (Parquet) and 'runs' (JSON)")
+    where: str | None = Field(None, description="SQL condition on the predictions to judge, e.g. \"split = 'test'\"")
+    label: str = Field("label", description="column with the true label, an integer")
+    prediction: str = Field("prediction", description="column with the label that was called")
+    probability: str = Field(
+        "probability", description="column with the array of the classes' probabilities; or p_1, p_2, ..."
+    )
+    record: str = Field("record", description="column that tells patients apart; intervals are drawn over its values")
+    by: Names = Field([], description="columns to give figures of each value of, e.g. split,group")
+    classes: Names = Field(
+        list(CLASSES), description="names of the labels 0, 1, ...; not with --model, which has its own"
+    )
+    model: str | None = Field(
+        None,
+        description="that made the predictions, name or file: for its facts and its view of the beats it got wrong",
+    )
+    beats: str | None = Field(
+        None, description="beat table with the series, to show the beats that were called wrongly"
+    )
+    beat: str = Field("beat", description="column of --beats with the series, an array")
+    keys: Names = Field(
+        ["record", "sample"], description="columns that tell a beat from others, in --beats and --against too"
+    )
+    records: Path | None = Field(
+        None, description="local folder of WFDB records, to show these beats in mV; needs the keys record and sample"
+    )
+    against: str | None = Field(None, description="other predictions of the same beats, to compare with")
+    draws: int = Field(1000, ge=100, le=100_000, description="of the bootstrap behind the intervals")
+    seed: int = Field(0, ge=0, lt=2**32, description="of these draws")
+
+    @model_validator(mode="after")
+    def _possible_together(self) -> "EvaluateSettings":
+        if self.records is not None and (self.beats is None or self.keys[:2] != ["record", "sample"]):
+            raise ValueError("--records goes with --beats, and with --keys that begin with record,sample")
+        if self.model is not None and "classes" in self.model_fields_set:
+            raise ValueError("expected --classes or --model, which has its own, found both")
+        if not 2 <= len(self.classes) <= _MOST_CLASSES or len(set(self.classes)) != len(self.classes):
+            raise ValueError(f"expected 2 to {_MOST_CLASSES} different --classes, found {','.join(self.classes)}")
+        if not self.keys:
+            raise ValueError("expected at least one column in --keys, found none")
         return self

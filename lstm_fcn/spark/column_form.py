@@ -45,6 +45,21 @@ def gather_beat(table: DataFrame, prefix: str) -> DataFrame:
     return table.withColumn("beat", F.array(*values)).drop(*numbered.values())
 
 
+def gather_probabilities(predictions: DataFrame, name: str, classes: int) -> DataFrame:
+    """Gather the columns p_1, ..., as `spread_predictions` makes them, into one array column.
+
+    Raises
+    ------
+    DataError
+        If one is missing.
+    """
+    names = [f"p_{i + 1}" for i in range(classes)]
+    missing = [each for each in names if each not in predictions.columns]
+    if missing:
+        raise DataError(f"expected a probability of each of {classes} classes, found no column {missing[0]}")
+    return predictions.withColumn(name, F.array(*(F.col(each).cast("double") for each in names)))
+
+
 def spread_predictions(predictions: DataFrame, header: "Header") -> DataFrame:
     """Spread predictions over columns: y_i is 1 where class i is predicted, else 0; p_i is its probability.
 

@@ -44,14 +44,12 @@ def count_predictions(predictions: DataFrame, header: "Header", label: str | Non
     lengths: dict[int, int] = dict(scored.groupBy(bins.cast("int")).count().collect())
     unknown = {}
     if label is not None:
-        unknown = _most_frequent(
-            scored.where(~_is_known(label, header.predictions)).select(F.col(label).alias("value"))
-        )
+        unknown = most_frequent(scored.where(~_is_known(label, header.predictions)).select(F.col(label).alias("value")))
     return Figures(
         rows=totals["rows"],
         scored=totals["rows"] - totals["failed"],
         failed=totals["failed"],
-        errors=_most_frequent(predictions.where("error IS NOT NULL").select(F.col("error").alias("value"))),
+        errors=most_frequent(predictions.where("error IS NOT NULL").select(F.col("error").alias("value"))),
         predicted=dict(scored.select(classes.alias("class")).groupBy("class").count().collect()),
         lengths=[lengths.get(i, 0) for i in range(LENGTH_BINS)],
         mean_confidence=totals["confidence"],
@@ -87,7 +85,8 @@ def _confidence(predictions: DataFrame, classes: int) -> Column:
     return F.array_max(F.array(*(f"p_{i + 1}" for i in range(classes))))
 
 
-def _most_frequent(values: DataFrame) -> dict[str, int]:
+def most_frequent(values: DataFrame) -> dict[str, int]:
+    """Count the rows of each `value`, the twenty most frequent ones."""
     counts = values.groupBy("value").count().orderBy(F.desc("count"), "value").take(_NAMED_AT_MOST)
     return {str(row["value"]): row["count"] for row in counts}
 

@@ -33,7 +33,7 @@ def open_target(spark: SparkSession, settings: ScoreSettings) -> Target:
     SettingsError, DataError
         If it is the input, or holds what is not this job's.
     """
-    if _is_below(settings.beats, settings.output) or _is_below(settings.output, settings.beats):
+    if is_below(settings.beats, settings.output) or is_below(settings.output, settings.beats):
         raise SettingsError(f"--output {settings.output} and --beats {settings.beats} are one, or one is in the other")
     kind = TableTarget if is_table_name(settings.output) else PathTarget
     return kind(spark, settings.output, settings.partition_by)
@@ -80,7 +80,8 @@ def label_column(beats: DataFrame, header: "Header", settings: ScoreSettings) ->
     return settings.label if found else None
 
 
-def _is_below(path: str, folder: str) -> bool:
+def is_below(path: str, folder: str) -> bool:
+    """Tell whether a path, or a table, is another one or lies in it."""
     return _parts(path)[: len(_parts(folder))] == _parts(folder)
 
 

@@ -1,0 +1,75 @@
+"""One wrongly called beat as an ECG on its paper, with where in it the model saw the class that it called."""
+
+import numpy as np
+from markupsafe import Markup
+from matplotlib.axes import Axes
+from matplotlib.axis import Axis
+from matplotlib.figure import Figure
+from matplotlib.ticker import MultipleLocator
+from numpy.typing import NDArray
+
+from lstm_fcn.report.content import WrongBeat
+from lstm_fcn.report.drawing import ALARM, COLORS, picture, style
+
+_SIZE = (3.4, 2.2)
+_SMALL_SQUARE, _LARGE_SQUARE = (40, 0.1), (200, 0.5)
+"""Of ECG paper: ms and mV."""
+
+_MOST_MILLIVOLTS = 20
+"""The squares of a wilder signal would be too many to draw."""
+
+
+def draw_beat(beat: WrongBeat) -> Markup:
+    """Draw a beat: the recording in its unit where there is one, else the scaled series in ms, if known."""
+    length = max(int(np.flatnonzero(beat.series)[-1]) + 1 if beat.series.any() else 0, 2)
+    scale = 1000 / beat.frequency if beat.frequency is not None else 1.0
+    time = np.arange(length, dtype=np.float64) * scale
+    with style():
+        figure = Figure(figsize=_SIZE, layout="constrained")
+        ax = figure.subplots()
+        if beat.strip is None:
+            ax.plot(time, beat.series[:length], color=COLORS[0], linewidth=1.1)
+            ax.set_ylabel("scaled")
+            ax.set_ylim(-0.08, 1.08)
+        else:
+            ax.plot(beat.strip.ms, beat.strip.values, color=COLORS[0], linewidth=1.1)
+            ax.set_ylabel(beat.strip.unit)
+            _rule_as_ecg_paper(ax, beat.strip.unit)
+        if beat.activation is not None:
+            _shade(ax, time, beat.activation[:length])
+        ax.set_xlabel("value" if beat.frequency is None else "ms from the R peak")
+        ax.margins(x=0)
+    return picture(figure, _told(beat))
+
+
+def _rule_as_ecg_paper(ax: Axes, unit: str) -> None:
+    squares: list[tuple[Axis, float, float]] = [(ax.xaxis, _SMALL_SQUARE[0], _LARGE_SQUARE[0])]
+    low, high = ax.get_ylim()
+    if unit == "mV" and high - low < _MOST_MILLIVOLTS:
+        squares.append((ax.yaxis, _SMALL_SQUARE[1], _LARGE_SQUARE[1]))
+    for axis, small, large in squares:
+        axis.set_major_locator(MultipleLocator(large))
+        axis.set_minor_locator(MultipleLocator(small))
+        axis.grid(visible=True, which="major", color=ALARM, alpha=0.45)
+        axis.grid(visible=True, which="minor", color=ALARM, alpha=0.18)
+
+
+def _shade(ax: Axes, time: NDArray[np.float64], activation: NDArray[np.float32]) -> None:
+    """Colour the background: orange where the class was found, blue where the beat spoke against it."""
+    low, high = ax.get_ylim()
+    most = float(np.abs(activation).max()) or 1.0
+    extent = (time[0], time[-1], low, high)
+    ax.imshow(
+        activation[None, :], cmap="PuOr_r", vmin=-most, vmax=most, alpha=0.5, aspect="auto", extent=extent, zorder=-1
+    )
+    ax.set_ylim(low, high)
+
+
+def _told(beat: WrongBeat) -> str:
+    key = ", ".join(f"{name} {value}" for name, value in beat.key.items())
+    told = f"Beat of {key}: labelled {beat.true}, called {beat.called} with probability {beat.confidence:.3f}."
+    if beat.activation is None:
+        return told
+    strongest = int(beat.activation.argmax())
+    where = f"value {strongest}" if beat.frequency is None else f"{strongest * 1000 / beat.frequency:.0f} ms"
+    return f"{told} What speaks most for {beat.called} is at {where}."

@@ -1,0 +1,153 @@
+"""Counting judged predictions, however many: all that comes to the driver is bounded by constants."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import functions as F
+
+from lstm_fcn.curves import CONFIDENCE_BINS, LOGIT_LIMIT, SCORE_BINS
+from lstm_fcn.errors import DataError
+from lstm_fcn.evaluation import Counts, Probabilities
+from lstm_fcn.spark.tables import column
+
+MOST_BLOCKS = 100
+"""What the intervals are drawn from: so many records, or else so many groups of whole records."""
+
+MOST_GROUPS = 100
+"""Values of a column to give figures for."""
+
+_SMALLEST = 1e-9
+
+
+def with_blocks(judged: DataFrame) -> tuple[DataFrame, int]:
+    """Add `_block`, a string: the record or, where there are many, one of a hundred groups of whole records.
+
+    Returns
+    -------
+    DataFrame, int
+        The number of records.
+    """
+    records = judged.select("_record").distinct().count()
+    group = F.pmod(F.xxhash64("_record"), F.lit(MOST_BLOCKS)).cast("string")
+    block = F.col("_record") if records <= MOST_BLOCKS else group
+    return judged.withColumn("_block", block), records
+
+
+def count_blocks(judged: DataFrame, classes: Sequence[str], probabilities: bool) -> Counts:
+    """Count by block all that figures are computed from.
+
+    Parameters
+    ----------
+    judged : DataFrame
+        Rows with a label, as `with_label` and `with_blocks` give them.
+    classes : sequence of C str
+    probabilities : bool
+        Whether there are any.
+    """
+    rows = judged.groupBy("_block", "_true", "_called").count().toPandas()
+    blocks = pd.Index(sorted(rows["_block"].unique()))
+    shape = (len(blocks), len(classes), len(classes))
+    confusion = _dense(shape, [_at(blocks, rows), rows["_true"], rows["_called"]], rows["count"]).astype(np.int64)
+    if not probabilities:
+        return Counts(tuple(classes), confusion)
+    return Counts(tuple(classes), confusion, _count_probabilities(judged, blocks, len(classes)))
+
+
+def _count_probabilities(judged: DataFrame, blocks: pd.Index, classes: int) -> Probabilities:
+    each = judged.select("_block", "_true", F.posexplode("_probability").alias("class", "p"))
+    of_class = (F.col("class") == F.col("_true")).cast("int")
+    scores = (
+        each.select("_block", "class", _logit_bin(F.col("p")).alias("bin"), of_class.alias("is"), "p")
+        .groupBy("_block", "class", "bin", "is")
+        .agg(F.count(F.lit(1)).alias("rows"), F.sum((F.col("p") - F.col("is")) ** 2).alias("squares"))
+        .toPandas()
+    )
+    block, shape = _at(blocks, scores), (len(blocks), classes)
+    right, bins = (F.col("_true") == F.col("_called")).cast("int"), F.floor(F.col("_confidence") * CONFIDENCE_BINS)
+    confidence = (
+        judged.select(
+            "_block", F.least(bins, F.lit(CONFIDENCE_BINS - 1)).alias("bin"), right.alias("is"), "_confidence"
+        )
+        .groupBy("_block", "bin")
+        .agg(F.count(F.lit(1)).alias("rows"), F.sum("is").alias("right"), F.sum("_confidence").alias("sum"))
+        .toPandas()
+    )
+    place = [_at(blocks, confidence), confidence["bin"]]
+    return Probabilities(
+        scores=_dense((*shape, SCORE_BINS, 2), [block, scores["class"], scores["bin"], scores["is"]], scores["rows"]),
+        squares=_dense(shape, [block, scores["class"]], scores["squares"]),
+        confidence=np.stack(
+            [_dense((len(blocks), CONFIDENCE_BINS), place, confidence[name]) for name in ("rows", "right", "sum")],
+            axis=2,
+        ),
+    )
+
+
+def _logit_bin(p: Column) -> Column:
+    logit = F.ln(F.greatest(p, F.lit(_SMALLEST))) - F.ln(F.greatest(1 - p, F.lit(_SMALLEST)))
+    bins = F.floor((logit + LOGIT_LIMIT) / (2 * LOGIT_LIMIT) * SCORE_BINS)
+    return F.greatest(F.least(bins, F.lit(SCORE_BINS - 1)), F.lit(0)).cast("int")
+
+
+def _at(index: pd.Index, rows: pd.DataFrame) -> NDArray[np.int64]:
+    return np.asarray(index.get_indexer(pd.Index(rows["_block"])), dtype=np.int64)
+
+
+def _dense(shape: tuple[int, ...], place: Sequence[object], values: "pd.Series[float]") -> NDArray[np.float64]:
+    dense = np.zeros(shape)
+    np.add.at(dense, tuple(np.asarray(each, dtype=np.int64) for each in place), values.to_numpy(dtype=np.float64))
+    return dense
+
+
+def count_groups(judged: DataFrame, name: str, classes: Sequence[str]) -> dict[str, Counts]:
+    """Count the confusion by the values of a column and by block.
+
+    Raises
+    ------
+    DataError
+        If the column has too many values to look at.
+    """
+    value = F.coalesce(column(name).cast("string"), F.lit("NULL"))
+    grouped = judged.select(value.alias("value"), "_block", "_true", "_called")
+    found = grouped.select("value").distinct().limit(MOST_GROUPS + 1).count()
+    if found > MOST_GROUPS:
+        raise DataError(
+            f"the column '{name}' has more than {MOST_GROUPS} values, too many for figures of each: choose another for "
+            "--by, or make one that puts its values into groups"
+        )
+    rows = grouped.groupBy("value", "_block", "_true", "_called").count().toPandas()
+    blocks = pd.Index(sorted(rows["_block"].unique()))
+    groups = {}
+    for group, of_group in rows.groupby("value"):
+        place = [_at(blocks, of_group), of_group["_true"], of_group["_called"]]
+        dense = _dense((len(blocks), len(classes), len(classes)), place, of_group["count"]).astype(np.int64)
+        groups[str(group)] = Counts(tuple(classes), dense[dense.any(axis=(1, 2))])
+    return groups
+
+
+def count_worst_records(judged: DataFrame, classes: Sequence[str], most: int) -> dict[str, NDArray[np.int64]]:
+    """Count the confusion (C, C) of the records with the lowest accuracy, these first; of equal ones the longest."""
+    right = (F.col("_true") == F.col("_called")).cast("int")
+    records = judged.groupBy("_record").agg(F.avg(right).alias("accuracy"), F.count(F.lit(1)).alias("beats"))
+    worst = [row["_record"] for row in records.orderBy("accuracy", F.desc("beats"), "_record").take(most)]
+    of_worst = judged.where(F.col("_record").isin(worst))
+    found: dict[str, NDArray[np.int64]] = {record: np.zeros((len(classes),) * 2, np.int64) for record in worst}
+    for record, true, called, count in of_worst.groupBy("_record", "_true", "_called").count().collect():
+        found[record][true, called] = count
+    return found
+
+
+def most_confident_errors(judged: DataFrame, keys: Sequence[str], most: int) -> DataFrame:
+    """Find of each true class the beats that were called another with the highest probability.
+
+    Returns
+    -------
+    DataFrame
+        The keys, `_record`, `_true`, `_called`, `_confidence`; at most `most` rows a class.
+    """
+    order = Window.partitionBy("_true").orderBy(F.desc("_confidence"), *map(column, keys))
+    wrong = judged.where("_true != _called").withColumn("_rank", F.row_number().over(order))
+    return wrong.where(F.col("_rank") <= most).select(*map(column, keys), "_record", "_true", "_called", "_confidence")

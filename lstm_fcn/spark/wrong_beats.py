@@ -1,0 +1,116 @@
+"""The beats that a model got most confidently wrong, with what there is to draw of them."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from lstm_fcn.errors import DataError, ModelError
+from lstm_fcn.report.content import Strip, WrongBeat
+from lstm_fcn.spark.counting import most_confident_errors
+from lstm_fcn.spark.scoring import BEAT_TYPES
+from lstm_fcn.spark.tables import check_columns, column
+
+if TYPE_CHECKING:
+    from lstm_fcn.modelfile import Model
+
+BEATS_A_CLASS = 6
+
+_BEFORE, _AFTER = 0.4, 1.6
+"""Seconds of the recording around a beat's annotation."""
+
+
+def collect_wrong_beats(
+    judged: DataFrame, beats: DataFrame, beat: str, keys: Sequence[str], classes: Sequence[str]
+) -> list[WrongBeat]:
+    """Fetch of each class the beats that were called another with the highest probability.
+
+    Parameters
+    ----------
+    judged : DataFrame
+        As `lstm_fcn.spark.judged.with_label` gives it, with probabilities.
+    beats : DataFrame
+        With the keys and the series.
+    beat : str
+        The column with the series.
+    keys, classes : sequence of str
+
+    Raises
+    ------
+    DataError
+        If the beats lack a column, or the wrong ones are not among them.
+    """
+    check_columns(beats, {beat: BEAT_TYPES}, "--beats")
+    for name in keys:
+        if name not in beats.columns:
+            raise DataError(f"--beats has no column '{name}' of --keys; found: {', '.join(beats.columns)}")
+    wrong = most_confident_errors(judged, keys, BEATS_A_CLASS)
+    series = beats.select(*map(column, keys), column(beat).cast("array<float>").alias("_series"))
+    rows = wrong.join(series, on=list(keys), how="left").orderBy("_true", F.desc("_confidence"), *map(column, keys))
+    found = [
+        WrongBeat(
+            key={name: row[name] for name in keys},
+            true=classes[row["_true"]],
+            called=classes[row["_called"]],
+            confidence=row["_confidence"],
+            series=np.asarray(row["_series"], dtype=np.float32),
+        )
+        for row in rows.take(len(classes) * BEATS_A_CLASS)
+        if row["_series"] is not None
+    ]
+    if not found and wrong.take(1):
+        raise DataError("the beats that were called wrongly are not in --beats: are the --keys the same in both?")
+    return found
+
+
+def with_activations(beats: Sequence[WrongBeat], model: "Model") -> list[WrongBeat]:
+    """Add where the model's convolutions found the class that was called, and the time scale of its series.
+
+    Raises
+    ------
+    ModelError
+        If the series are not of the model's length.
+    """
+    from lstm_fcn.activation import class_activation
+
+    length, header = model.header.network.length, model.header
+    odd = [len(beat.series) for beat in beats if len(beat.series) != length]
+    if odd:
+        raise ModelError(f"the model {header.name} takes series of {length} values, found {odd[0]} in --beats")
+    if not beats:
+        return []
+    called = np.array([header.classes.index(beat.called) for beat in beats], dtype=np.int64)
+    maps = class_activation(model.network(), np.stack([beat.series for beat in beats]), called)
+    return [
+        replace(beat, activation=activation, frequency=header.sampling_frequency)
+        for beat, activation in zip(beats, maps, strict=True)
+    ]
+
+
+def with_strips(beats: Sequence[WrongBeat], folder: Path) -> list[WrongBeat]:
+    """Add the recording around each beat.
+
+    Parameters
+    ----------
+    beats : sequence of WrongBeat
+        Whose keys begin with the record and the sample.
+    folder : Path
+        Of WFDB records.
+
+    Raises
+    ------
+    DataError
+        If a record cannot be read.
+    """
+    return [replace(beat, strip=_read_strip(beat, folder)) for beat in beats]
+
+
+def _read_strip(beat: WrongBeat, folder: Path) -> Strip:
+    from lstm_fcn.records import read_strip
+
+    record, sample = list(beat.key.values())[:2]
+    return Strip(*read_strip(folder, str(record), int(str(sample)), _BEFORE, _AFTER))
