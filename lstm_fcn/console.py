@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from threading import current_thread, main_thread
 from types import FrameType
 
-from lstm_fcn.errors import LstmFcnError, StoppedError
+from lstm_fcn.errors import LstmFcnError, StoppedError, StorageError
 
 _EXTRA_OF_MODULE = {
     "wfdb": "records",
@@ -41,11 +41,23 @@ def run_job(main: Callable[[Sequence[str]], None]) -> None:
         log.debug("%s", type(error).__name__, exc_info=error)
         sys.stderr.write(f"error: {error}\n")
         sys.exit(error.exit_code)
+    except OSError as error:
+        log.debug("%s", type(error).__name__, exc_info=error)
+        sys.stderr.write(f"error: {error}\n")
+        sys.exit(StorageError.exit_code)
     except ModuleNotFoundError as error:
         extra = _EXTRA_OF_MODULE.get(str(error.name).split(".")[0])
         if extra is None:
             raise
         sys.stderr.write(f"error: this needs {error.name}, which is not installed: pip install 'lstm-fcn[{extra}]'\n")
+        sys.exit(1)
+    except Exception as error:
+        if type(error).__module__.partition(".")[0] not in ("pyspark", "py4j"):
+            raise
+        from lstm_fcn.spark.tables import first_line
+
+        log.debug("%s", type(error).__name__, exc_info=error)
+        sys.stderr.write(f"error: Spark says: {first_line(error)} (--verbose shows where)\n")
         sys.exit(1)
 
 

@@ -127,7 +127,8 @@ def reliability(
     beats, accuracy, mean confidence : (..., RELIABILITY_BINS) arrays
         NaN where a bin has no beats.
     """
-    coarse = confidence.reshape(*confidence.shape[:-2], RELIABILITY_BINS, -1, 3).sum(axis=-2)
+    shape = (*confidence.shape[:-2], RELIABILITY_BINS, CONFIDENCE_BINS // RELIABILITY_BINS, 3)
+    coarse = confidence.reshape(shape).sum(axis=-2)
     beats, right, probabilities = coarse[..., 0], coarse[..., 1], coarse[..., 2]
     return beats, ratio(right, beats), ratio(probabilities, beats)
 

@@ -20,6 +20,8 @@ LAPSE_SECONDS = 600
 """A run without a sign of life for so long is dead. Clocks of machines differ by much less."""
 
 _RENEW_SECONDS = 20
+_GIVE_BACK_SECONDS = 60
+_SETTLE_SECONDS = 1.0
 
 
 class LockPlace(Protocol):
@@ -103,10 +105,9 @@ def hold(place: LockPlace, run_id: str) -> Iterator[Callable[[], None]]:
         yield require_own
     finally:
         ended.set()
-        alive.join()
-        found = _parse(place.read())
-        if found is not None and found.run_id == run_id:
-            place.clear()
+        alive.join(_GIVE_BACK_SECONDS)
+        if alive.is_alive():
+            log.warning("stage=lock run_id=%s is still not given back; it lapses by itself", run_id)
 
 
 def _take(place: LockPlace, holder: Holder) -> None:
@@ -114,20 +115,46 @@ def _take(place: LockPlace, holder: Holder) -> None:
         return
     text = place.read()
     other = _parse(text)
-    if other is not None and other.is_dead():
-        place.clear()
-    if (text is not None and not (other and other.is_dead())) or not place.create(_text(holder)):
-        who = other or "a run that did not write its name"
+    if text is not None and other is None:
         raise BusyError(
-            f"{who} is writing there; wait for it. If it is dead: its lock lapses {LAPSE_SECONDS // 60} minutes after "
-            f"its last sign of life, or {place.how_to_clear}"
+            f"a run that did not write its name is writing there, or died as it began: {place.how_to_clear}"
         )
+    if other is None or other.is_dead():
+        _take_over(place, holder)
+        return
+    raise BusyError(
+        f"{other} is writing there; wait for it. If it is dead: its lock lapses {LAPSE_SECONDS // 60} minutes after "
+        f"its last sign of life, or {place.how_to_clear}"
+    )
+
+
+def _take_over(place: LockPlace, holder: Holder) -> None:
+    place.clear()
+    is_own = place.create(_text(holder))
+    # Another may have seen the same dead lock, and cleared this one for it.
+    time.sleep(_SETTLE_SECONDS)
+    found = _parse(place.read())
+    if not is_own or found is None or found.run_id != holder.run_id:
+        raise BusyError(f"{found or 'another run'} took over the lock of a dead run at the same moment; wait for it")
 
 
 def _stay_alive(place: LockPlace, holder: Holder, ended: threading.Event) -> None:
     is_own = True
     while is_own and not ended.wait(_RENEW_SECONDS):
         is_own = _give_sign(place, holder)
+    if is_own:
+        _give_back(place, holder)
+
+
+def _give_back(place: LockPlace, holder: Holder) -> None:
+    # Not in the main thread: a signal can have cut off its talk with Spark in the middle.
+    try:
+        found = _parse(place.read())
+        if found is not None and found.run_id == holder.run_id:
+            place.clear()
+    except Exception as error:
+        # Whatever the storage raises: the lock lapses.
+        log.warning("stage=lock run_id=%s could not be given back: %s", holder.run_id, error)
 
 
 def _give_sign(place: LockPlace, holder: Holder) -> bool:

@@ -41,6 +41,7 @@ def make_plan(
     found: Mapping[Key, Count],
     state: Mapping[Key, PartitionState],
     existing: Collection[Key],
+    others: Collection[Key],
     recipe: str | None,
 ) -> Plan:
     """Decide what a run does.
@@ -53,6 +54,8 @@ def make_plan(
         What the output holds of all partitions, as the last run wrote it down.
     existing : collection of Key
         What it holds of those that the run is about.
+    others : collection of Key
+        What it holds besides.
     recipe : str or None
         Of the model and the settings. Partitions that were scored so from the same files are not scored again;
         None scores all.
@@ -67,8 +70,19 @@ def make_plan(
     return Plan(
         score=tuple(sorted(found.keys() - same, key=str)),
         remove=tuple(sorted(set(existing) - found.keys(), key=str)),
-        keep=tuple(sorted(same | (state.keys() - found.keys() - set(existing)), key=str)),
+        keep=tuple(sorted(same | (state.keys() & set(others) - found.keys()), key=str)),
     )
+
+
+def state_after(
+    plan: Plan, found: Mapping[Key, Count], before: Mapping[Key, PartitionState], run_id: str, recipe: str
+) -> list[PartitionState]:
+    """Say what the output holds when the plan is carried out."""
+    new = [
+        PartitionState(key=key, rows=found[key].rows, run_id=run_id, fingerprint=found[key].fingerprint, recipe=recipe)
+        for key in plan.score
+    ]
+    return [before[key] for key in plan.keep if key in before] + new
 
 
 def describe_plan(plan: Plan, found: Mapping[Key, Count], partition_by: Sequence[str]) -> str:

@@ -52,6 +52,37 @@ def test_a_lock_is_held_and_given_back():
     assert place.text is None
 
 
+def test_a_lock_that_names_nobody_is_not_said_to_lapse():
+    with pytest.raises(BusyError, match="did not write its name") as told, hold(Drawer(""), "mine"):
+        pass
+    assert "empty the drawer" in str(told.value)
+    assert "lapses" not in str(told.value)
+
+
+def test_of_two_that_take_over_a_dead_lock_at_once_the_one_whose_lock_was_cleared_notices(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    place = Drawer(holder(renewed=time.time() - 2 * LAPSE_SECONDS))
+
+    def meanwhile(_: float) -> None:
+        place.text = holder(run_id="other")  # it had read the dead lock too, and cleared ours for it
+
+    monkeypatch.setattr(lease.time, "sleep", meanwhile)
+    with pytest.raises(BusyError, match="run other .* took over the lock"), hold(place, "mine"):
+        pass
+    assert json.loads(place.text)["run_id"] == "other"
+
+
+def test_a_lock_that_cannot_be_given_back_does_not_hide_what_happened(caplog: pytest.LogCaptureFixture):
+    class Broken(Drawer):
+        def clear(self) -> None:
+            raise OSError("no way")
+
+    with pytest.raises(ValueError, match="the reason"), hold(Broken(), "mine"):
+        raise ValueError("the reason")
+    assert "could not be given back: no way" in caplog.text
+
+
 def test_it_is_given_back_after_an_error():
     place = Drawer()
     with pytest.raises(ValueError, match="bad"), hold(place, "mine"):

@@ -3,7 +3,7 @@ from decimal import Decimal
 import pytest
 
 from lstm_fcn.manifest import PartitionState
-from lstm_fcn.plan import Count, Plan, make_plan
+from lstm_fcn.plan import Count, Plan, make_plan, state_after
 
 A, B, C, D = ("a",), ("b",), ("c",), ("d",)
 
@@ -17,15 +17,28 @@ def state(*keys: tuple[str], fingerprint: str | None = "f", recipe: str = "r", r
 
 
 def test_everything_is_scored_and_what_the_input_lost_is_removed():
-    assert make_plan({A: count(), B: count()}, state(B, C), [B, C], None) == Plan((A, B), (C,), ())
+    assert make_plan({A: count(), B: count()}, state(B, C), [B, C], [], None) == Plan((A, B), (C,), ())
 
 
 def test_what_the_run_is_not_about_is_kept():
-    assert make_plan({B: count()}, state(A, B), [B], None) == Plan((B,), (), (A,))
+    assert make_plan({B: count()}, state(A, B), [B], [A], None) == Plan((B,), (), (A,))
+
+
+def test_what_is_written_down_but_gone_is_not_kept():
+    assert make_plan({B: count()}, state(A, B, C), [B], [C], None) == Plan((B,), (), (C,))
+
+
+def test_the_state_after_a_run_is_what_was_kept_and_what_was_scored():
+    before = {**state(A), **state(B, rows=7)}
+    after = state_after(Plan((B,), (C,), (A,)), {B: count("new", rows=2)}, before, "y", "s")
+    assert [(each.key, each.run_id, each.rows, each.fingerprint, each.recipe) for each in after] == [
+        (A, "x", 1, "f", "r"),
+        (B, "y", 2, "new", "s"),
+    ]
 
 
 def test_the_same_files_with_the_same_recipe_are_not_scored_again():
-    assert make_plan({A: count(), B: count()}, state(A), [A], "r") == Plan((B,), (), (A,))
+    assert make_plan({A: count(), B: count()}, state(A), [A], [], "r") == Plan((B,), (), (A,))
 
 
 @pytest.mark.parametrize(
@@ -40,13 +53,13 @@ def test_the_same_files_with_the_same_recipe_are_not_scored_again():
     ],
 )
 def test_what_differs_or_is_not_known_or_is_gone_is_scored_again(known: dict, existing: list):
-    assert make_plan({A: count()}, known, existing, "r").score == (A,)
+    assert make_plan({A: count()}, known, existing, [], "r").score == (A,)
 
 
 def test_files_that_nobody_knows_are_always_scored():
-    assert make_plan({A: count(None)}, state(A, fingerprint=None), [A], "r").score == (A,)
+    assert make_plan({A: count(None)}, state(A, fingerprint=None), [A], [], "r").score == (A,)
 
 
 def test_partitions_are_in_order_also_with_null():
     found = {(None,): count(), B: count(), A: count()}
-    assert set(make_plan(found, {}, [], None).score) == {A, B, (None,)}
+    assert set(make_plan(found, {}, [], [], None).score) == {A, B, (None,)}

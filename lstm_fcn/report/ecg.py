@@ -15,6 +15,9 @@ _SIZE = (3.4, 2.2)
 _SMALL_SQUARE, _LARGE_SQUARE = (40, 0.1), (200, 0.5)
 """Of ECG paper: ms and mV."""
 
+_EVERY_OTHER = 400
+"""ms; a number at each large square would not fit."""
+
 _MOST_MILLIVOLTS = 20
 """The squares of a wilder signal would be too many to draw."""
 
@@ -52,6 +55,7 @@ def _rule_as_ecg_paper(ax: Axes, unit: str) -> None:
         axis.set_minor_locator(MultipleLocator(small))
         axis.grid(visible=True, which="major", color=ALARM, alpha=0.45)
         axis.grid(visible=True, which="minor", color=ALARM, alpha=0.18)
+    ax.xaxis.set_major_formatter(lambda ms, _: f"{ms:.0f}" if ms % _EVERY_OTHER == 0 else "")
 
 
 def _shade(ax: Axes, time: NDArray[np.float64], activation: NDArray[np.float32]) -> None:

@@ -30,7 +30,7 @@ _HEADLINE = {
     "brier": "Brier score (0 is best)",
     "ece": "Expected calibration error (0 is best)",
 }
-_NOT_DEFINED = "\N{EN DASH}"
+_DASH = "\N{EN DASH}"
 _SHARES = ("accuracy", "balanced_accuracy", "ece")
 
 
@@ -98,15 +98,15 @@ def _commonest_error(group: Group, classes: Sequence[str]) -> str:
 
 
 def _figure(value: float | None) -> str:
-    return _NOT_DEFINED if value is None else f"{value:.3f}"
+    return _DASH if value is None else f"{value:.3f}"
 
 
 def _share(value: float | None) -> str:
-    return _NOT_DEFINED if value is None else f"{value:.2%}".replace("%", " %")
+    return _DASH if value is None else f"{value:.2%}".replace("%", " %")
 
 
 def _spread(estimate: Estimate, as_share: bool = False) -> str:
     if estimate.low is None:
-        return _NOT_DEFINED
+        return _DASH
     write = _share if as_share else _figure
-    return f"{write(estimate.low)} to {write(estimate.high)}"
+    return f"{write(estimate.low)}{_DASH}{write(estimate.high)}"

@@ -101,10 +101,10 @@ def draw_withholding(confidence: NDArray[np.float64]) -> Markup:
         figure = Figure(figsize=_SIZE, layout="constrained")
         ax = figure.subplots()
         ax.plot(share, accuracy, color=COLORS[0], marker=".", markersize=3)
-        for threshold in (0, 50, 90, 99):
+        for threshold in (0, 90, 99):
             if share[threshold] > 0:
-                place = (share[threshold], accuracy[threshold])
-                ax.annotate(f"≥ {threshold / CONFIDENCE_BINS:g}", place, xytext=(4, -10), textcoords="offset points")
+                place, name = (share[threshold], accuracy[threshold]), f"≥ {threshold / CONFIDENCE_BINS:g}"
+                ax.annotate(name if threshold else "all", place, xytext=(5, -9), textcoords="offset points")
         ax.set(xlabel="share of beats with at least that confidence", ylabel="accuracy on them")
         ax.grid(visible=True)
         ax.invert_xaxis()

@@ -11,6 +11,7 @@ from pyspark.sql import functions as F
 from lstm_fcn.drift import LENGTH_BINS
 from lstm_fcn.manifest import Figures
 from lstm_fcn.metrics import Measure
+from lstm_fcn.spark.tables import column
 
 if TYPE_CHECKING:
     from lstm_fcn.header import Header
@@ -44,7 +45,9 @@ def count_predictions(predictions: DataFrame, header: "Header", label: str | Non
     lengths: dict[int, int] = dict(scored.groupBy(bins.cast("int")).count().collect())
     unknown = {}
     if label is not None:
-        unknown = most_frequent(scored.where(~_is_known(label, header.predictions)).select(F.col(label).alias("value")))
+        unknown = most_frequent(
+            scored.where(~_is_known(label, header.predictions)).select(column(label).alias("value"))
+        )
     return Figures(
         rows=totals["rows"],
         scored=totals["rows"] - totals["failed"],
@@ -70,13 +73,13 @@ def count_confusion(predictions: DataFrame, label: str, labels: Sequence[int]) -
     """
     known = predictions.where("error IS NULL").where(_is_known(label, labels))
     confusion = np.zeros((len(labels), len(labels)), dtype=np.int64)
-    for true, predicted, count in known.groupBy(label, "prediction").count().collect():
+    for true, predicted, count in known.groupBy(column(label), "prediction").count().collect():
         confusion[labels.index(true), labels.index(predicted)] = count
     return confusion
 
 
 def _is_known(label: str, labels: Sequence[int]) -> Column:
-    return F.coalesce(F.col(label).isin(list(labels)), F.lit(False))
+    return F.coalesce(column(label).isin(list(labels)), F.lit(False))
 
 
 def _confidence(predictions: DataFrame, classes: int) -> Column:

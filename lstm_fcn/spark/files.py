@@ -1,12 +1,12 @@
 """The few things that a run does to files beside Spark: rename, remove, and write a small text."""
 
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
-from urllib.parse import unquote, urlparse
 
 from py4j.protocol import Py4JJavaError
 from pyspark.sql import SparkSession
@@ -49,7 +49,7 @@ def files_at(spark: SparkSession, path: str) -> Files:
     SettingsError
         Under Spark Connect, if the path is not local: then nothing but tables can be handled.
     """
-    scheme = urlparse(path).scheme
+    scheme = split_scheme(path)[0]
     if is_classic(spark):
         files = HadoopFiles(spark)
         return LocalFiles() if files.scheme(path) == "file" else files
@@ -200,8 +200,15 @@ class HadoopFiles:
             stream.close()
 
 
+def split_scheme(path: str) -> tuple[str, str, str]:
+    """Take a path apart as Hadoop does, which gives no character after the host a meaning: scheme, host, rest."""
+    match = re.fullmatch(r"(?:([A-Za-z][\w+.-]*):)?(?://([^/]*))?(.*)", path, flags=re.DOTALL)
+    scheme, host, rest = match.groups() if match else ("", "", path)
+    return scheme or "", host or "", rest
+
+
 def _local(path: str) -> Path:
-    return Path(unquote(urlparse(path).path)) if path.startswith("file:") else Path(path)
+    return Path(split_scheme(path)[2])
 
 
 @contextmanager

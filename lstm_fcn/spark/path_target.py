@@ -9,7 +9,8 @@ from pyspark.sql import DataFrame, SparkSession
 from lstm_fcn.errors import DataError, SettingsError
 from lstm_fcn.manifest import Key, Manifest, key_text, parse_manifest
 from lstm_fcn.spark.evaluating import metrics_table
-from lstm_fcn.spark.files import Files, files_at
+from lstm_fcn.spark.files import files_at
+from lstm_fcn.spark.locks import LockFile
 from lstm_fcn.spark.tables import PATTERN, own_errors_of_tasks
 from lstm_fcn.spark.target import keys_that_fulfil
 
@@ -34,9 +35,13 @@ class PathTarget:
             raise SettingsError(f"expected --output without any of * ? [ ] {{ }} \\, found {folder}")
         self._spark, self._folder = spark, folder.rstrip("/")
         self._files = files_at(spark, folder)
-        self.lock = _LockFile(self._files, f"{self._folder}/_lock.json")
+        self.lock = LockFile(self._files, f"{self._folder}/_lock.json")
         self.partition_by = list(partition_by)
-        last = self.last()
+        self.refresh()
+
+    def refresh(self) -> None:
+        """See `Target`."""
+        last, folder, partition_by = self.last(), self._folder, self.partition_by
         if last is not None and last.partition_by != self.partition_by:
             was = ",".join(last.partition_by) or "none"
             raise SettingsError(
@@ -72,7 +77,7 @@ class PathTarget:
 
     def existing(self, like: DataFrame, where: str | None) -> list[Key]:
         """See `Target`."""
-        keys = list(self._folders(self._predictions))
+        keys = list(self._folders(self._predictions, self.partition_by))
         return keys_that_fulfil(self._spark, keys, where, like, self.partition_by)
 
     def require_fit(self, predictions: DataFrame, keeps: bool) -> None:
@@ -106,7 +111,7 @@ class PathTarget:
     def publish(self, manifest: Manifest) -> None:
         """See `Target`."""
         staged = f"{self._staging(manifest.run_id)}/predictions"
-        folders = self._folders(staged)
+        folders = self._folders(staged, self.partition_by)
         if set(folders) != set(manifest.scored):
             odd = sorted(set(folders) ^ set(manifest.scored), key=str)[0]
             raise DataError(f"{key_text(odd, self.partition_by)}: not found, or not expected, in what was staged")
@@ -137,9 +142,14 @@ class PathTarget:
         for folder, files in manifest.written.items():
             # By the files' names, since storage without atomic renames can leave a part of them on both sides.
             if self._data_files(f"{self._predictions}/{folder}") != files:
+                if not self._files.exists(_below(staged, folder)):
+                    raise DataError(
+                        f"run {manifest.run_id} was publishing when another finished it, or {staged} was removed: "
+                        "start again"
+                    )
                 self._put_aside(folder, manifest.run_id)
                 self._files.rename(_below(staged, folder), _below(self._predictions, folder))
-        there = self._folders(self._predictions)
+        there = self._folders(self._predictions, manifest.partition_by)
         for key in manifest.removed:
             if key in there:
                 self._put_aside(there[key], manifest.run_id)
@@ -161,10 +171,10 @@ class PathTarget:
     def _data_files(self, folder: str) -> list[str]:
         return [name for name in self._files.names(folder) if not name.startswith(("_", "."))]
 
-    def _folders(self, base: str) -> dict[Key, str]:
+    def _folders(self, base: str, partition_by: Sequence[str]) -> dict[Key, str]:
         """Find the partitions below a folder: their values and their paths in it; '' where there are none."""
         found: dict[Key, str] = {(): ""}
-        for name in self.partition_by:
+        for name in partition_by:
             found = {
                 (*key, _value(child)): f"{folder}/{child}".lstrip("/")
                 for key, folder in found.items()
@@ -172,26 +182,6 @@ class PathTarget:
                 if unquote(child.partition("=")[0]) == name
             }
         return {key: folder for key, folder in found.items() if self._data_files(_below(base, folder))}
-
-
-class _LockFile:
-    """A lock that is a file."""
-
-    def __init__(self, files: Files, path: str) -> None:
-        self._files, self._path = files, path
-        self.how_to_clear = f"remove {path}"
-
-    def create(self, text: str) -> bool:
-        return self._files.create(self._path, text)
-
-    def read(self) -> str | None:
-        return self._files.read(self._path)
-
-    def renew(self, text: str) -> None:
-        self._files.replace(self._path, text)
-
-    def clear(self) -> None:
-        self._files.remove(self._path)
 
 
 def _below(base: str, folder: str) -> str:

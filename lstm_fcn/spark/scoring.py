@@ -19,7 +19,7 @@ from lstm_fcn.errors import DataError
 from lstm_fcn.hyperparameters import SCORING_BATCH_SIZE, ScoringDevice, ScoringPrecision
 from lstm_fcn.spark.models import load_model
 from lstm_fcn.spark.session import is_classic
-from lstm_fcn.spark.tables import check_columns
+from lstm_fcn.spark.tables import check_columns, column
 
 if TYPE_CHECKING:
     from lstm_fcn.engine import Engine
@@ -88,10 +88,10 @@ def score(
     taken = [name for name in table.columns if name.lower() in _ADDED_COLUMNS]
     if taken:
         raise DataError(f"the beat table already has the columns {', '.join(taken)}: rename or drop them")
-    series = F.col(beat).cast("array<float>")
+    series = column(beat).cast("array<float>")
     scored = table.withColumn("_score", _scoring_function(spark, model, precision, device, batch_size)(series))
     added = [F.lit(model.reference).alias("model"), F.lit(run_id or new_run_id()).alias("run_id")]
-    return scored.select("*", "_score.*", *added).drop(beat, "_score")
+    return scored.select("*", "_score.*", *added).drop(column(beat), F.col("_score"))
 
 
 def register(

@@ -18,20 +18,24 @@ from lstm_fcn.errors import BusyError, DataError, SettingsError
 from lstm_fcn.lease import hold
 from lstm_fcn.manifest import Figures, Key, Manifest, PartitionState, drift, run_measures
 from lstm_fcn.metrics import Measure, measures
-from lstm_fcn.plan import Count, Plan, make_plan
+from lstm_fcn.plan import Count, Plan, make_plan, state_after
 from lstm_fcn.settings import ScoreSettings
 from lstm_fcn.spark.column_form import spread_predictions
 from lstm_fcn.spark.evaluating import count_confusion, count_predictions
 from lstm_fcn.spark.scoring import new_run_id, score
 from lstm_fcn.spark.session import describe_jobs
 from lstm_fcn.spark.survey import in_partitions, require_same, survey
-from lstm_fcn.spark.target import Target, refuse_other_columns
+from lstm_fcn.spark.tables import as_data_errors
+from lstm_fcn.spark.target import Target, refuse_other_columns, refuse_partition_columns
 from lstm_fcn.spark.task_size import beats_a_minute, cut
 
 if TYPE_CHECKING:
     from lstm_fcn.modelfile import Model
 
 log = logging.getLogger(__name__)
+
+_DECIDING = {"beats_format", "beats_options", "beat", "beat_prefix", "form", "precision"}
+"""The settings that decide a prediction, besides the model."""
 
 
 @dataclass
@@ -64,6 +68,9 @@ class ScoringRun:
         refuse_other_columns(self.settings.where, self.beats, self.target.partition_by)
         if self.settings.incremental and not self.target.partition_by:
             raise SettingsError("--incremental works by partitions: give --partition-by, or a table that has some")
+        refuse_partition_columns(self.beats, self.target.partition_by, self.settings.beat)
+        if self.settings.limit is not None and self.target.partition_by:
+            raise SettingsError("--limit is for a trial and goes without partitions: give a folder as --output")
         if self.settings.limit is not None:
             self.beats = self.beats.limit(self.settings.limit)
         self._started, self._clock = _now(), time.monotonic()
@@ -74,8 +81,9 @@ class ScoringRun:
         """Look at what is there, and decide what to do."""
         by = self.target.partition_by
         describe_jobs(self.beats.sparkSession, f"{self.run_id}: count the beats")
-        found = survey(self.beats, by, self._carried)
-        last, incremental = self.target.last(), self.settings.incremental
+        with as_data_errors(self.settings.beats):
+            found = survey(self.beats, by, self._carried)
+        incremental, last = self.settings.incremental, self.target.last()
         if incremental and any(count.fingerprint is None for count in found.values()):
             raise DataError(
                 f"--incremental needs to know the files behind the rows, which {self.settings.beats} does not tell; "
@@ -84,12 +92,14 @@ class ScoringRun:
         existing = self.target.existing(self.beats, self.settings.where)
         if self.settings.limit is not None and (last is not None or existing):
             raise SettingsError("--limit is for a trial and does not replace results: give another --output")
-        if last is None and existing:
+        everything = self.target.existing(self.beats, None)
+        if last is None and everything:
             raise DataError(
                 f"{self.settings.output} holds rows, but no run of this job is known that wrote them: remove them or "
                 "write somewhere else"
             )
-        plan = make_plan(found, last.state if last else {}, existing, self._recipe if incremental else None)
+        others = set(everything) - set(existing)
+        plan = make_plan(found, last.state if last else {}, existing, others, self._recipe if incremental else None)
         return plan, found
 
     def execute(self) -> Manifest | None:
@@ -111,6 +121,8 @@ class ScoringRun:
             finished = self.target.finish_publishing()
             if finished is not None:
                 log.warning("stage=recover run_id=%s finished what run %s had begun", self.run_id, finished)
+            self.target.refresh()  # another run may have ended since it was opened
+            self._refuse_earlier_id()
             plan, found = self.plan()
             log.info(
                 *("stage=plan run_id=%s rows=%d score=%d remove=%d keep=%d", self.run_id),
@@ -132,13 +144,26 @@ class ScoringRun:
             log.info("stage=publish run_id=%s output=%s", self.run_id, self.settings.output)
             return manifest
 
+    def _last_state(self) -> Mapping[Key, PartitionState]:
+        last = self.target.last()
+        return last.state if last else {}
+
+    def _refuse_earlier_id(self) -> None:
+        # Ids order the runs: the last one's state is what the next one goes on from.
+        last = self.target.last()
+        if last is not None and self.run_id <= last.run_id:
+            raise DataError(
+                f"run {last.run_id} has published in the meantime, and this one's id {self.run_id} is not later: start "
+                "it again, and if that does not help compare the clocks of the machines"
+            )
+
     @property
     def _carried(self) -> list[str]:
         return [name for name in self._scored.columns if name in self.beats.columns]
 
     @property
     def _recipe(self) -> str:
-        settings = self.settings.model_dump(mode="json", include={"beat", "beat_prefix", "form", "precision"})
+        settings = self.settings.model_dump(mode="json", include=_DECIDING)
         what = json.dumps([self.model.sha256, settings, self._carried])
         return hashlib.sha256(what.encode()).hexdigest()[:16]
 
@@ -202,6 +227,7 @@ class ScoringRun:
     ) -> Manifest:
         figures = figures or Figures()
         data, header = self.model.header.training_data, self.model.header
+        after = [] if reason else state_after(plan, found, self._last_state(), self.run_id, self._recipe)
         manifest = Manifest(
             run_id=self.run_id,
             status="done" if reason is None else "failed",
@@ -220,26 +246,9 @@ class ScoringRun:
             drift=drift(figures, header.classes, data.class_counts, data.length_counts),
             scored=list(plan.score) if reason is None else [],
             removed=list(plan.remove) if reason is None else [],
-            partitions=self._state_after(plan, found) if reason is None else [],
+            partitions=after,
         )
         return manifest.model_copy(update={"metrics": [*(metrics or []), *run_measures(manifest)]})
-
-    def _state_after(self, plan: Plan, found: Mapping[Key, Count]) -> list[PartitionState]:
-        last = self.target.last()
-        before = last.state if last else {}
-        kept = [before[key] for key in plan.keep if key in before]
-        recipe = self._recipe
-        new = [
-            PartitionState(
-                key=key,
-                rows=found[key].rows,
-                run_id=self.run_id,
-                fingerprint=found[key].fingerprint,
-                recipe=recipe,
-            )
-            for key in plan.score
-        ]
-        return kept + new
 
 
 def _tell(figures: Figures, run_id: str) -> None:

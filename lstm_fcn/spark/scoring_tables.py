@@ -4,7 +4,6 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlparse
 
 from pyspark.sql import DataFrame, SparkSession
 
@@ -12,10 +11,11 @@ from lstm_fcn.errors import SettingsError
 from lstm_fcn.settings import ScoreSettings
 from lstm_fcn.spark.column_form import gather_beat
 from lstm_fcn.spark.evaluating import LABEL_TYPES
+from lstm_fcn.spark.files import split_scheme
 from lstm_fcn.spark.path_target import PathTarget
 from lstm_fcn.spark.scoring import BEAT_TYPES
 from lstm_fcn.spark.sources import is_table_name, read_source
-from lstm_fcn.spark.table_target import TableTarget
+from lstm_fcn.spark.table_target import TableTarget, is_companion
 from lstm_fcn.spark.tables import check_columns, column, filter_rows
 from lstm_fcn.spark.target import Target, refuse_missing
 
@@ -35,6 +35,8 @@ def open_target(spark: SparkSession, settings: ScoreSettings) -> Target:
     """
     if is_below(settings.beats, settings.output) or is_below(settings.output, settings.beats):
         raise SettingsError(f"--output {settings.output} and --beats {settings.beats} are one, or one is in the other")
+    if is_table_name(settings.output) and is_companion(settings.beats, settings.output):
+        raise SettingsError(f"--beats {settings.beats} has the name of a table that runs into {settings.output} make")
     kind = TableTarget if is_table_name(settings.output) else PathTarget
     return kind(spark, settings.output, settings.partition_by)
 
@@ -88,7 +90,7 @@ def is_below(path: str, folder: str) -> bool:
 def _parts(name: str) -> tuple[str, ...]:
     if is_table_name(name):
         return (name.lower(),)
-    parsed = urlparse(name)
-    if parsed.scheme in ("", "file"):
-        return Path(parsed.path).resolve().parts
-    return (parsed.scheme, parsed.netloc, *Path(parsed.path).parts)
+    scheme, host, path = split_scheme(name)
+    if scheme in ("", "file"):
+        return Path(path).resolve().parts
+    return (scheme, host, *Path(path).parts)

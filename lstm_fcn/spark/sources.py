@@ -3,12 +3,10 @@
 import re
 from collections.abc import Mapping
 
-from py4j.protocol import Py4JJavaError
-from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 
 from lstm_fcn.errors import DataError
-from lstm_fcn.spark.tables import first_line, holds_files
+from lstm_fcn.spark.tables import as_data_errors, holds_files
 
 _NAME = re.compile(r"(\w+\.){1,2}\w+")
 _FILE_SUFFIXES = ("parquet", "orc", "avro", "json", "csv", "delta", "gz", "zst")
@@ -43,18 +41,16 @@ def read_source(
         If there is none, or it cannot be read.
     """
     if is_table_name(name):
-        if not spark.catalog.tableExists(name):
+        with as_data_errors(name):
+            is_there = spark.catalog.tableExists(name)
+        if not is_there:
             raise DataError(f"the catalog has no table {name}; a path is written with a slash, e.g. ./{name}")
         table = spark.table(name)
     elif not holds_files(spark, name):
         raise DataError(f"no table at {name}; a table of the catalog is written schema.table")
     else:
-        try:
+        with as_data_errors(f"{name}, as {kind},"):
             table = spark.read.format(kind).options(**(options or {})).load(name)
-        except (PySparkException, Py4JJavaError) as error:
-            raise DataError(f"{name} cannot be read as {kind}: {first_line(error)}") from error
-    try:
+    with as_data_errors(name):
         table.limit(0).collect()  # Spark Connect does not look at the files before
-    except (PySparkException, Py4JJavaError) as error:
-        raise DataError(f"{name} cannot be read: {first_line(error)}") from error
     return table

@@ -1,19 +1,22 @@
 """Results in a table of the catalog, replaced by partitions in its provider's own way."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import re
+from collections.abc import Sequence
 from datetime import datetime, timezone
+from decimal import Decimal
 from urllib.parse import unquote
 
-from pyspark.errors import AnalysisException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from lstm_fcn.errors import DataError, SettingsError
 from lstm_fcn.manifest import Key, Manifest, parse_manifest
+from lstm_fcn.plan import Count
+from lstm_fcn.spark.catalog import confs, create_table, literal
 from lstm_fcn.spark.evaluating import metrics_table
+from lstm_fcn.spark.locks import LockTable
 from lstm_fcn.spark.survey import in_partitions, require_same, survey
-from lstm_fcn.spark.tables import column, own_errors_of_tasks, quoted
+from lstm_fcn.spark.tables import as_data_errors, column, own_errors_of_tasks, quoted
 from lstm_fcn.spark.target import keys_that_fulfil
 
 _OF_FILES = ("parquet", "orc", "hive", "json", "csv", "avro", "text")
@@ -30,7 +33,7 @@ _PUBLISHING = "publishing"
 
 
 class TableTarget:
-    """A table, and beside it NAME_metrics, NAME_runs and, during a run, NAME_staging and NAME_lock.
+    """A table, and beside it NAME_metrics, NAME_runs and, during a run, NAME_staging_RUN and NAME_lock.
 
     Nothing but tables is touched, so it works wherever Spark has a catalog.
 
@@ -44,12 +47,17 @@ class TableTarget:
     """
 
     def __init__(self, spark: SparkSession, name: str, partition_by: Sequence[str]) -> None:
-        self._spark, self._name = spark, name
-        self._metrics, self._runs, self._staging = (f"{name}_{part}" for part in ("metrics", "runs", "staging"))
-        self.lock = _LockTable(spark, f"{name}_lock")
-        self._is_there = spark.catalog.tableExists(name)
+        self._spark, self._name, self._asked = spark, name, list(partition_by)
+        self._metrics, self._runs = f"{name}_metrics", f"{name}_runs"
+        self.lock = LockTable(spark, f"{name}_lock")
+        self.refresh()
+
+    def refresh(self) -> None:
+        """See `Target`."""
+        name, partition_by = self._name, self._asked
+        self._is_there = self._look()
         self._of_files = self._provider() in _OF_FILES
-        own = self._partition_columns() if self._is_there else list(partition_by)
+        own = self._partition_columns() if self._is_there else partition_by
         if self._is_there and partition_by and list(partition_by) != own:
             raise SettingsError(
                 f"the table {name} is partitioned by: {','.join(own) or 'none'}; found --partition-by "
@@ -62,6 +70,18 @@ class TableTarget:
                 "transactions (Delta, Iceberg)"
             )
         self.partition_by = own
+
+    def _look(self) -> bool:
+        schema = self._name.rpartition(".")[0]
+        with as_data_errors(self._name):
+            if not self._spark.catalog.databaseExists(schema):
+                raise SettingsError(
+                    f"--output {self._name}: the catalog has no schema {schema}; CREATE SCHEMA {schema}"
+                )
+            is_there = self._spark.catalog.tableExists(self._name)
+            if is_there and self._spark.catalog.getTable(self._name).tableType == "VIEW":
+                raise SettingsError(f"--output {self._name} is a view: give a table, or a name that is free")
+        return is_there
 
     def last(self) -> Manifest | None:
         """See `Target`."""
@@ -91,13 +111,13 @@ class TableTarget:
                 "columns (--columns, --form), or give another --output"
             )
 
-    def stage(self, predictions: DataFrame, run_id: str) -> DataFrame:  # noqa: ARG002 - its rows carry it
+    def stage(self, predictions: DataFrame, run_id: str) -> DataFrame:
         """See `Target`."""
-        self._spark.sql(f"DROP TABLE IF EXISTS {self._staging}")
-        _create(self._spark, self._staging, predictions.dtypes)
+        staging = _staging(self._name, run_id)
+        create_table(self._spark, staging, predictions.dtypes)
         with own_errors_of_tasks():
-            predictions.write.mode("append").saveAsTable(self._staging)
-        return self._spark.table(self._staging)
+            predictions.write.mode("append").saveAsTable(staging)
+        return self._spark.table(staging)
 
     def publish(self, manifest: Manifest) -> None:
         """See `Target`."""
@@ -106,47 +126,55 @@ class TableTarget:
 
     def finish_publishing(self) -> str | None:
         """See `Target`. Each step can be repeated."""
-        begun, done = self._last_with(_PUBLISHING), self.last()
+        begun = self._last_with(_PUBLISHING)
         finished = None
-        if begun is not None and (done is None or done.run_id < begun.run_id):
+        if begun is not None and not self._is_done(begun.run_id):
             finished = begun.run_id
-            self._replace(begun)
-            self._add_metrics(begun)
-            self._write_down(begun, begun.status)
-        self._spark.sql(f"DROP TABLE IF EXISTS {self._staging}")
+            with own_errors_of_tasks():
+                self._replace(begun)
+                self._add_metrics(begun)
+                self._write_down(begun, begun.status)
+        self._drop_staging()
         return finished
 
     def note_failure(self, manifest: Manifest) -> None:
         """See `Target`."""
-        self._spark.sql(f"DROP TABLE IF EXISTS {self._staging}")
+        self._spark.sql(f"DROP TABLE IF EXISTS {_staging(self._name, manifest.run_id)}")
         self._write_down(manifest, manifest.status)
 
+    def _drop_staging(self) -> None:
+        """Drop what runs left, and nothing that could be another's: a run's id is in the name."""
+        schema, _, bare = self._name.rpartition(".")
+        for row in self._spark.sql(f"SHOW TABLES IN {schema} LIKE '{bare}_staging_*'").collect():
+            if is_companion(f"{schema}.{row['tableName']}", self._name):
+                self._spark.sql(f"DROP TABLE IF EXISTS {schema}.{row['tableName']}")
+
     def _replace(self, manifest: Manifest) -> None:
-        if not self._spark.catalog.tableExists(self._staging):
+        staging, by = _staging(self._name, manifest.run_id), manifest.partition_by
+        if not self._spark.catalog.tableExists(staging):
             raise DataError(
-                f"run {manifest.run_id} died while it replaced rows of {self._name}, and its {self._staging} is gone: "
-                f"drop the table {self._runs} and score all again"
+                f"run {manifest.run_id} died while it replaced rows of {self._name}, and its {staging} is gone: "
+                f"drop the tables {self._name} and {self._runs} and score all again"
             )
-        staged = self._spark.table(self._staging)
-        if not self._is_there:
-            _create(self._spark, self._name, staged.dtypes, self.partition_by)
-            self._is_there = True
+        staged = self._spark.table(staging)
+        if not self._look():
+            create_table(self._spark, self._name, staged.dtypes, by)
         rows = staged.select(*map(column, self._spark.table(self._name).columns))
         if self._of_files:
-            with _confs(self._spark, _DYNAMIC):
+            with confs(self._spark, _DYNAMIC):
                 rows.write.insertInto(self._name, overwrite=True)
-        elif self.partition_by:
+        elif by:
             rows.writeTo(self._name).overwritePartitions()
         else:
             rows.writeTo(self._name).overwrite(F.lit(True))
         for key in manifest.removed:
-            self._remove(key)
-        there = in_partitions(self._spark.table(self._name), self.partition_by, manifest.scored)
-        written = survey(there, self.partition_by, [])
-        require_same(survey(staged, self.partition_by, []), written, self.partition_by, compare_values=False)
+            self._remove(key, by)
+        written = survey(in_partitions(self._spark.table(self._name), by, manifest.scored), by, [])
+        expected = {key: Count(manifest.state[key].rows, Decimal(0)) for key in manifest.scored}
+        require_same(expected, written, by, compare_values=False)
 
-    def _remove(self, key: Key) -> None:
-        values = [(quoted(name), _literal(value)) for name, value in zip(self.partition_by, key, strict=True)]
+    def _remove(self, key: Key, by: Sequence[str]) -> None:
+        values = [(quoted(name), literal(value)) for name, value in zip(by, key, strict=True)]
         if self._of_files:
             spec = ", ".join(f"{name} = {value}" for name, value in values)
             self._spark.sql(f"ALTER TABLE {self._name} DROP IF EXISTS PARTITION ({spec})")
@@ -157,7 +185,7 @@ class TableTarget:
     def _add_metrics(self, manifest: Manifest) -> None:
         rows = metrics_table(self._spark, manifest.metrics, manifest.run_id, manifest.model)
         if not self._spark.catalog.tableExists(self._metrics):
-            _create(self._spark, self._metrics, rows.dtypes)
+            create_table(self._spark, self._metrics, rows.dtypes)
         if not self._spark.table(self._metrics).where(F.col("run_id") == manifest.run_id).take(1):
             rows.write.mode("append").saveAsTable(self._metrics)
 
@@ -165,8 +193,12 @@ class TableTarget:
         now = datetime.now(timezone.utc).isoformat(timespec="seconds")
         row = self._spark.createDataFrame([(manifest.run_id, status, now, manifest.model_dump_json())], _RUNS_SCHEMA)
         if not self._spark.catalog.tableExists(self._runs):
-            _create(self._spark, self._runs, row.dtypes)
+            create_table(self._spark, self._runs, row.dtypes)
         row.coalesce(1).write.mode("append").saveAsTable(self._runs)
+
+    def _is_done(self, run_id: str) -> bool:
+        done = (F.col("status") == "done") & (F.col("run_id") == run_id)
+        return bool(self._spark.table(self._runs).where(done).take(1))
 
     def _last_with(self, status: str) -> Manifest | None:
         if not self._spark.catalog.tableExists(self._runs):
@@ -178,77 +210,24 @@ class TableTarget:
     def _provider(self) -> str:
         if not self._is_there:
             return str(self._spark.conf.get("spark.sql.sources.default"))
-        described = self._spark.sql(f"DESCRIBE TABLE EXTENDED {self._name}").where("col_name = 'Provider'").take(1)
-        return str(described[0]["data_type"]).lower() if described else "unknown"
+        # The last one: a column of the table could have that name too.
+        described = self._spark.sql(f"DESCRIBE TABLE EXTENDED {self._name}").where("col_name = 'Provider'").collect()
+        return str(described[-1]["data_type"]).lower() if described else "unknown"
 
     def _partition_columns(self) -> list[str]:
         return [each.name for each in self._spark.catalog.listColumns(self._name) if each.isPartition]
 
 
-class _LockTable:
-    """A lock that is a table: its description names who took it, its rows are signs of life."""
-
-    def __init__(self, spark: SparkSession, name: str) -> None:
-        self._spark, self._name = spark, name
-        self.how_to_clear = f"DROP TABLE {name}"
-
-    def create(self, text: str) -> bool:
-        try:
-            _create(self._spark, self._name, [("holder", "string")], comment=text)
-        except AnalysisException as error:
-            if "ALREADY_EXISTS" in str(error):
-                return False
-            raise
-        return True
-
-    def read(self) -> str | None:
-        if not self._spark.catalog.tableExists(self._name):
-            return None
-        signs = self._spark.table(self._name).orderBy(F.get_json_object("holder", "$.renewed").cast("double").desc())
-        last = signs.take(1)
-        return last[0]["holder"] if last else self._spark.catalog.getTable(self._name).description
-
-    def renew(self, text: str) -> None:
-        row = self._spark.createDataFrame([(text,)], "holder string")
-        row.coalesce(1).write.mode("append").saveAsTable(self._name)
-
-    def clear(self) -> None:
-        self._spark.sql(f"DROP TABLE IF EXISTS {self._name}")
+def _staging(name: str, run_id: str) -> str:
+    return f"{name}_staging_{run_id.replace('-', '_').lower()}"
 
 
-def _create(
-    spark: SparkSession,
-    name: str,
-    columns: Sequence[tuple[str, str]],
-    partition_by: Sequence[str] = (),
-    comment: str = "",
-) -> None:
-    """Make an empty table. One that is made and filled at once leaves, if it is killed, a folder that is in the way."""
-    listed = ", ".join(f"{quoted(column)} {kind}" for column, kind in columns)
-    parts = f"PARTITIONED BY ({', '.join(map(quoted, partition_by))})" if partition_by else ""
-    kind = spark.conf.get("spark.sql.sources.default")
-    spark.sql(f"CREATE TABLE {name} ({listed}) USING {kind} {parts} COMMENT {_literal(comment)}")
-
-
-@contextmanager
-def _confs(spark: SparkSession, values: dict[str, str]) -> Iterator[None]:
-    before = {name: spark.conf.get(name, None) for name in values}
-    for name, value in values.items():
-        spark.conf.set(name, value)
-    try:
-        yield
-    finally:
-        for name, was in before.items():
-            if was is None:
-                spark.conf.unset(name)
-            else:
-                spark.conf.set(name, was)
+def is_companion(table: str, name: str) -> bool:
+    """Tell whether a table is one that runs into the table of this name make for themselves."""
+    companions = rf"{re.escape(name)}_(metrics|runs|lock|staging_\d{{8}}t\d{{6}}z_[0-9a-f]{{8}})"
+    return re.fullmatch(companions, table, flags=re.IGNORECASE) is not None
 
 
 def _value(part: str) -> str | None:
     value = unquote(part.partition("=")[2])
     return None if value == _NULL else value
-
-
-def _literal(value: str | None) -> str:
-    return "NULL" if value is None else "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"

@@ -38,6 +38,20 @@ def own_errors_of_tasks() -> Iterator[None]:
         raise
 
 
+@contextmanager
+def as_data_errors(what: str) -> Iterator[None]:
+    """Raise what Spark says of a table or a path as an error of ours, in one line.
+
+    Raises
+    ------
+    DataError
+    """
+    try:
+        yield
+    except (PySparkException, Py4JJavaError) as error:
+        raise DataError(f"{what} cannot be read: {first_line(error)}") from error
+
+
 def holds_files(spark: SparkSession, path: str) -> bool:
     """Tell whether there is a file at a path or below it, on any storage that Spark reads.
 
@@ -45,12 +59,13 @@ def holds_files(spark: SparkSession, path: str) -> bool:
     """
     # Named twice, because for a single path that is not there Spark logs a stack trace.
     files = spark.read.format("binaryFile").option("recursiveFileLookup", True)
-    try:
-        return bool(files.load([path, path]).select("path").take(1))
-    except AnalysisException as error:
-        if "PATH_NOT_FOUND" in str(error):
-            return False
-        raise
+    with as_data_errors(path):
+        try:
+            return bool(files.load([path, path]).select("path").take(1))
+        except AnalysisException as error:
+            if "PATH_NOT_FOUND" in str(error):
+                return False
+            raise
 
 
 def read_table(spark: SparkSession, path: str) -> DataFrame:
@@ -146,7 +161,12 @@ def write_table(table: DataFrame, path: str) -> None:
 
 
 def first_line(error: Exception) -> str:
-    """Give what Spark says first, without its plans and stack traces."""
+    """Give what Spark says first, without its plans and stack traces; of a Java error what is at its root."""
+    if isinstance(error, Py4JJavaError):
+        cause = error.java_exception
+        while cause.getCause() is not None:
+            cause = cause.getCause()
+        return str(cause.toString()).strip().splitlines()[0]
     return str(error).strip().splitlines()[0]
 
 

@@ -1,5 +1,6 @@
 """Where a run's results go: what a folder and a table of the catalog have in common."""
 
+import re
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -27,6 +28,15 @@ class Target(Protocol):
     @property
     def partition_by(self) -> Sequence[str]:
         """The columns by which results are replaced."""
+
+    def refresh(self) -> None:
+        """Look again at what is there, as only the holder of the lock can rely on it.
+
+        Raises
+        ------
+        SettingsError, DataError
+            If it is not a place for these results.
+        """
 
     def finish_publishing(self) -> str | None:
         """Finish what a run was publishing when it died, and remove the remains of others.
@@ -80,10 +90,32 @@ def keys_that_fulfil(
     if where is None or not keys or not partition_by:
         return list(keys)
     types = dict(like.dtypes)
-    texts = spark.createDataFrame(list(keys), ", ".join(f"key_{i} string" for i in range(len(partition_by))))
-    typed = [F.col(f"key_{i}").cast(types[name]).alias(name) for i, name in enumerate(partition_by)]
+    texts = spark.createDataFrame(list(keys), ", ".join(f"_key_{i} string" for i in range(len(partition_by))))
+    typed = [F.col(f"_key_{i}").cast(types[name]).alias(name) for i, name in enumerate(partition_by)]
     kept = texts.select("*", *typed).where(where).select(*texts.columns)
     return [tuple(row) for row in kept.collect()]
+
+
+_PARTITION_TYPES = re.compile(r"string|varchar.*|char.*|date|timestamp.*|boolean|tinyint|smallint|int|bigint|decimal.*")
+
+
+def refuse_partition_columns(beats: DataFrame, partition_by: Sequence[str], beat: str) -> None:
+    """Refuse columns whose values cannot name a partition.
+
+    Raises
+    ------
+    SettingsError
+    """
+    types = dict(beats.dtypes)
+    twice = [name for name in partition_by if list(partition_by).count(name) > 1]
+    odd = [name for name in partition_by if not _PARTITION_TYPES.fullmatch(types[name]) or name == beat]
+    if twice:
+        raise SettingsError(f"--partition-by names the column '{twice[0]}' twice")
+    if odd:
+        raise SettingsError(
+            f"expected the columns of --partition-by to be texts, dates, times, whole numbers, decimals or booleans; "
+            f"'{odd[0]}' is {types[odd[0]]}"
+        )
 
 
 def refuse_missing(names: Sequence[str], like: DataFrame) -> None:

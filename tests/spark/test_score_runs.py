@@ -4,6 +4,7 @@ import json
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime, tzinfo
 from pathlib import Path
 
 import pandas as pd
@@ -381,7 +382,7 @@ def test_labels_that_the_model_does_not_know_are_counted_and_left_out(
         ((*BY_DAY, "--where", "id = 1"), SettingsError, r"--where may only use their columns \(day\); found 'id = 1'"),
         (("--partition-by", "month"), DataError, "has no column 'month'; found: "),
         (("--columns", "nothing"), DataError, "has no column 'nothing'; found: "),
-        (("--beats-format", "nonsense"), DataError, "cannot be read as nonsense: "),
+        (("--beats-format", "nonsense"), DataError, "as nonsense, cannot be read: "),
     ],
 )
 def test_what_cannot_be_done_is_said_before_anything_is_written(
@@ -461,3 +462,164 @@ def test_a_table_of_the_catalog_is_scored_and_a_missing_one_named(folder: Place,
 def test_a_table_of_files_without_partitions_is_no_place_for_results(spark: SparkSession, run, write_days):
     with pytest.raises(SettingsError, match="files without partitions, which cannot be replaced without deleting"):
         run(write_days(d1=2), Place(spark, "default.unpartitioned"))
+
+
+def test_rows_of_somebody_else_outside_the_condition_are_seen_too(spark: SparkSession, run, write_days):
+    place = Place(spark, "default.of_others_elsewhere")
+    table = write_days(d1=2)
+    run(table, place, *BY_DAY)
+    spark.sql("DROP TABLE default.of_others_elsewhere_runs")
+    with pytest.raises(DataError, match="no run of this job is known that wrote them"):
+        run(write_days(d2=2), place, *BY_DAY, "--where", "day = '2026-01-02'")
+    assert len(place.rows()) == 2
+
+
+class LongAgo(datetime):
+    """The clock of a machine that is behind."""
+
+    @classmethod
+    def now(cls, tz: tzinfo | None = None) -> datetime:
+        return datetime(2020, 1, 1, tzinfo=tz)
+
+
+def test_a_run_whose_id_is_not_later_than_the_last_ones_publishes_nothing(
+    place: Place, run, write_days, monkeypatch: pytest.MonkeyPatch
+):
+    table = write_days(d1=2)
+    run(table, place, *BY_DAY)
+    before = place.rows()
+    monkeypatch.setattr("lstm_fcn.spark.scoring.datetime", LongAgo)
+    write_days(d1=3)
+    with pytest.raises(DataError, match=r"this one's id 20200101T000000Z-\w+ is not later"):
+        run(table, place, *BY_DAY)
+    assert place.rows() == before
+
+
+def test_a_column_that_has_the_name_of_a_tables_property_is_a_column(spark: SparkSession, run, write_days):
+    place = Place(spark, "default.with_provider")
+    table = str(write_days(d1=2))
+    spark.read.parquet(table).withColumnRenamed("site", "Provider").write.saveAsTable("default.provided")
+    for _ in range(2):
+        run("default.provided", place, *BY_DAY)
+    assert len(place.rows()) == 2
+
+
+@pytest.mark.parametrize("end", ["_metrics", "_runs", "_lock", "_staging_20260101T000000Z_0123abcd"])
+def test_the_input_may_not_have_the_name_of_a_table_that_runs_make(spark: SparkSession, run, end: str):
+    with pytest.raises(SettingsError, match="has the name of a table that runs into default.named make"):
+        run(f"default.named{end}", Place(spark, "default.named"), *BY_DAY)
+
+
+def test_tables_of_other_names_are_left_alone(spark: SparkSession, run, write_days):
+    table = str(write_days(d1=2))
+    spark.read.parquet(table).write.saveAsTable("default.mine_staging")
+    spark.sql("CREATE TABLE default.mine_staging_20260101T000000Z_0123abcd (a int)")  # what a dead run left
+    run("default.mine_staging", Place(spark, "default.mine"), *BY_DAY)
+    names = {each.name for each in spark.catalog.listTables("default") if each.name.startswith("mine")}
+    assert names == {"mine", "mine_metrics", "mine_runs", "mine_staging"}
+
+
+def test_rows_that_come_into_the_staging_of_a_run_are_not_published_unseen(
+    spark: SparkSession, run, write_days, monkeypatch: pytest.MonkeyPatch
+):
+    from lstm_fcn.spark.table_target import TableTarget
+
+    place, table, publish = Place(spark, "default.doubled"), write_days(d1=4), TableTarget.publish
+
+    def double_first(self: TableTarget, manifest: Manifest) -> None:
+        staging = f"default.doubled_staging_{manifest.run_id.replace('-', '_').lower()}"
+        spark.table(staging).localCheckpoint().write.mode("append").saveAsTable(staging)
+        publish(self, manifest)
+
+    monkeypatch.setattr(TableTarget, "publish", double_first)
+    with pytest.raises(DataError, match="day=2026-01-01: 4 rows were read but 8 written"):
+        run(table, place, *BY_DAY)
+
+
+def test_a_first_run_that_died_while_publishing_is_finished_by_its_own_partitions(
+    place: Place, run, write_days, monkeypatch: pytest.MonkeyPatch
+):
+    from lstm_fcn.spark.path_target import PathTarget
+    from lstm_fcn.spark.table_target import TableTarget
+
+    table = write_days(d1=3, d2=2)
+
+    def die(*_: object) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patched, pytest.raises(Killed):
+        patched.setattr(TableTarget, "_replace", die)
+        patched.setattr(PathTarget, "_move", die)
+        run(table, place, *BY_DAY)
+    with pytest.raises(SettingsError, match="partitioned by: day; found --partition-by site"):
+        run(table, place, "--partition-by", "site")
+    assert len(place.rows()) == 5
+    run(table, place, *BY_DAY)
+    assert len(place.rows()) == 5
+
+
+def test_results_that_somebody_removed_are_no_longer_counted_on(folder: Place, run, write_days):
+    table = write_days(d1=3, d2=2)
+    run(table, folder, *BY_DAY)
+    shutil.rmtree(Path(folder.output, "predictions"))
+    run(table, folder, *BY_DAY, "--where", "day = '2026-01-02'")
+    assert len(folder.rows()) == 2
+    assert [state.key for state in folder.manifests()[-1].partitions] == [("2026-01-02",)]
+
+
+def test_other_options_of_the_files_score_again(folder: Place, run, beats: Beats, tmp_path: Path):
+    table = pd.DataFrame(beats.series[:4], columns=[f"x_{i + 1}" for i in range(187)]).assign(day="a")
+    table.to_csv(tmp_path / "beats.csv", index=False)
+    options = ("--beats-format", "csv", "--beat-prefix", "x", "--partition-by", "day", "--incremental")
+    for null in ("-", "-", "?"):
+        run(
+            tmp_path / "beats.csv",
+            folder,
+            *options,
+            "--beats-options",
+            f"header=true,inferSchema=true,nullValue={null}",
+        )
+    assert len(folder.manifests()) == 2
+
+
+def test_columns_with_dots_in_their_names_are_scored_and_compared(folder: Place, run, write_days, spark: SparkSession):
+    table = spark.read.parquet(str(write_days(d1=4)))
+    dotted = table.withColumnRenamed("beat", "the.beat").withColumnRenamed("label", "the.label")
+    dotted.write.parquet(f"{folder.output} dotted")
+    run(f"{folder.output} dotted", folder, "--beat", "the.beat", "--label", "the.label")
+    assert folder.metrics().where("metric = 'accuracy'").count() == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        (("--partition-by", "beat"), SettingsError, "'beat' is array<float>"),
+        (("--partition-by", "day,day"), SettingsError, "names the column 'day' twice"),
+        (("--where", "id / 0 > 1"), DataError, "cannot be read: .*DIVIDE_BY_ZERO"),
+        (("--partition-by", "day", "--limit", "2"), SettingsError, "goes without partitions"),
+        (("--output", "nowhere.scored"), SettingsError, "the catalog has no schema nowhere; CREATE SCHEMA nowhere"),
+        (("--output", "nothing.at.all"), (SettingsError, DataError), "nothing.at.all"),
+        (("--output", "default.a_view"), SettingsError, "default.a_view is a view"),
+        (("--beats", "nonsense://host/beats"), DataError, "nonsense://host/beats cannot be read: .*nonsense"),
+        (("--beats", "nocatalog.some.beats"), DataError, "nocatalog.some.beats"),
+    ],
+)
+def test_what_cannot_be_done_is_told_in_a_line(
+    spark: SparkSession, folder: Place, run, write_days, arguments: tuple[str, ...], error: type, message: str
+):
+    spark.sql("CREATE OR REPLACE VIEW default.a_view AS SELECT 1 AS a")
+    if spark.conf.get("spark.sql.ansi.enabled") == "false" and "id / 0" in arguments[1]:
+        pytest.skip("before ANSI mode a division by zero is NULL")
+    with pytest.raises(error, match=message) as told:
+        run(write_days(d1=2), folder, *arguments)
+    assert "\n" not in str(told.value)
+    assert not Path(folder.output).exists()
+
+
+def test_a_damaged_file_is_named(folder: Place, run, write_days):
+    table = write_days(d1=4)
+    part = next(table.rglob("*.parquet"))
+    part.write_bytes(part.read_bytes()[: part.stat().st_size // 2])
+    part.with_name(f".{part.name}.crc").unlink()
+    with pytest.raises(DataError, match="cannot be read: .*is not a Parquet file"):
+        run(table, folder, *BY_DAY)

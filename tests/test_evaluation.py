@@ -1,0 +1,54 @@
+import numpy as np
+import pytest
+
+from lstm_fcn.evaluation import Counts, by_name, count_rows, estimate, format_estimates
+from tests.report_content import counts
+
+
+def test_every_figure_lies_in_its_interval_and_a_seed_repeats_it():
+    found = estimate(counts(8), 300, seed=1)
+    assert found == estimate(counts(8), 300, seed=1)
+    assert found != estimate(counts(8), 300, seed=2)
+    inside = [each.low <= each.value <= each.high for each in found if each.low is not None]
+    assert len(inside) > 60
+    assert all(inside)
+
+
+def test_the_interval_is_over_records_not_beats():
+    agreeing = np.zeros((10, 2, 2), np.int64)
+    agreeing[:, 0, 0], agreeing[:, 0, 1] = 900, 100  # each record right in 90 %
+    apart = np.zeros((10, 2, 2), np.int64)
+    apart[:9, 0, 0], apart[9, 0, 1] = 1000, 1000  # nine records all right, one all wrong
+    same, different = (
+        by_name(estimate(Counts(("a", "b"), each), 500, 0))["all", "accuracy"] for each in (agreeing, apart)
+    )
+    assert same.value == different.value == 0.9
+    assert same.low == same.high == 0.9
+    assert different.high - different.low > 0.25
+
+
+def test_one_record_has_figures_without_intervals():
+    found = by_name(estimate(counts(1), 100, 0))["all", "macro_f1"]
+    assert found.value is not None
+    assert (found.low, found.high) == (None, None)
+
+
+def test_withheld_beats_are_told_by_their_threshold():
+    found = by_name(estimate(counts(3), 100, 0))
+    confidence = counts(3).probabilities.confidence.sum(axis=0)
+    assert found["all", "coverage@0.9"].value == pytest.approx(confidence[90:, 0].sum() / confidence[:, 0].sum())
+    assert found["all", "accuracy@0.9"].value == pytest.approx(confidence[90:, 1].sum() / confidence[90:, 0].sum())
+
+
+def test_the_counts_are_rows_too():
+    confusion = counts(2).confusion.sum(axis=0)
+    rows = {(row.class_, row.metric): row.value for row in count_rows(confusion, "NSVFQ")}
+    assert rows["S", "predicted_N"] == confusion[1, 0]
+
+
+def test_the_printed_table_has_intervals_where_there_are_some():
+    lines = format_estimates(estimate(counts(1), 100, 0), "NSVFQ").splitlines()
+    assert lines[0].split() == ["class", "Se", "+P", "F1", "beats"]
+    assert "(" not in lines[1]
+    printed = format_estimates(estimate(counts(4), 100, 0), "NSVFQ")
+    assert printed.count("(") == 5 * 3 + 7
