@@ -15,12 +15,6 @@ from lstm_fcn.spark.locks import LockTable
 _BUSY_SECONDS = 8
 
 
-def sleep_in_task(batches: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
-    for batch in batches:
-        time.sleep(_BUSY_SECONDS)
-        yield batch
-
-
 @pytest.fixture
 def place(spark: SparkSession) -> Iterator[LockTable]:
     place = LockTable(spark, "default.some_lock")
@@ -50,6 +44,11 @@ def test_a_second_run_is_told_the_table_to_drop(place: LockTable):
 
 
 def test_a_sign_of_life_does_not_wait_for_the_tasks_that_score(spark: SparkSession, place: LockTable):
+    def sleep_in_task(batches: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
+        for batch in batches:
+            time.sleep(_BUSY_SECONDS)
+            yield batch
+
     place.create("0")
     busy = spark.range(4, numPartitions=2).mapInPandas(sleep_in_task, "id long")
     scoring = threading.Thread(target=busy.collect)

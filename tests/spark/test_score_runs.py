@@ -390,7 +390,7 @@ def test_what_cannot_be_done_is_said_before_anything_is_written(
 ):
     with pytest.raises(error, match=message):
         run(write_days(d1=2), folder, *arguments)
-    assert not Path(folder.output).exists()
+    assert not Path(folder.output, "predictions").exists()
 
 
 def test_results_of_somebody_else_are_not_replaced(folder: Place, run, write_days, spark: SparkSession):
@@ -613,7 +613,7 @@ def test_what_cannot_be_done_is_told_in_a_line(
     with pytest.raises(error, match=message) as told:
         run(write_days(d1=2), folder, *arguments)
     assert "\n" not in str(told.value)
-    assert not Path(folder.output).exists()
+    assert not Path(folder.output, "predictions").exists()
 
 
 def test_a_damaged_file_is_named(folder: Place, run, write_days):
