@@ -50,22 +50,25 @@ bench: $(VENV)/.bench-installed  ## speed and memory against the usual ways (hal
 	"$(RUN)" tests/benchmarks/bench_training.py --output out/bench-training.json
 	"$(RUN)" tests/benchmarks/bench_engine.py --output out/bench-engine.json
 	"$(RUN)" tests/benchmarks/bench_job.py --output out/bench-job.json
+	"$(RUN)" tests/benchmarks/bench_evaluation.py --output out/bench-evaluation.json
 
 $(VENV)/.bench-installed: $(VENV)/.installed
 	"$(RUN)" -m pip install --quiet --disable-pip-version-check \
 	    -c conf/constraints.txt -c conf/constraints-spark-$(SPARK).txt -c conf/constraints-bench.txt -e ".[dev,bench]"
 	@touch "$@"
 
-demo: records  ## records -> beats -> model -> predictions -> metrics; with MITDB=DIR or download on real ones, pretrained
+demo: records  ## records -> beats -> model -> predictions -> metrics -> report; with MITDB=DIR or download on real ones, pretrained
 	"$(RUN)" jobs/prepare.py --records "$(RECORDS)" --output $(DEMO)/beats $(HOLD_OUT)
 ifeq ($(MITDB),)
 	"$(RUN)" jobs/train.py --config conf/train-short.yaml --beats $(DEMO)/beats --model $(MODEL)
 endif
 	"$(RUN)" jobs/score.py --beats $(DEMO)/beats --where "split = 'test'" --model $(MODEL) --output $(DEMO)/scored --pictures $(DEMO)/pictures
+	"$(RUN)" jobs/evaluate.py --predictions $(DEMO)/scored --model $(MODEL) --beats $(DEMO)/beats --records "$(RECORDS)" --output $(DEMO)/report
 	@echo
 	@echo "Records used: $(if $(MITDB),MIT-BIH ($(RECORDS)),SIMULATED; these figures say nothing about patients)"
 	@echo "Tables (Parquet): $(DEMO)/beats $(DEMO)/scored/predictions $(DEMO)/scored/metrics"
 	@echo "Model:            $(MODEL)$(if $(MITDB), (pretrained))"
+	@echo "Report:           $(DEMO)/report/report.html"
 	@echo "Pictures:         $(DEMO)/pictures $(if $(MITDB),,$(DEMO)/model.run)"
 
 records: setup
