@@ -16,6 +16,8 @@ _EXTRA_OF_MODULE = {
     "imblearn": "train",
     "tqdm": "train",
     "matplotlib": "plots",  # which "train" holds too
+    "onnx": "int8",
+    "mlflow": "mlflow",
 }
 
 
