@@ -10,12 +10,14 @@ PLOTS = ["matplotlib>=3.7"]
 REPORT = [*PLOTS, "jinja2>=3.1", "scipy>=1.11"]
 # scikit-learn 1.6 brought the tags and `validate_data` that the estimator uses, imbalanced-learn 0.13 goes with it.
 TRAIN = ["scikit-learn>=1.6", "imbalanced-learn>=0.13", "tqdm>=4.60", *PLOTS]
-# ONNX Runtime computes, onnx writes down the graph that it gets.
+# onnx writes the graphs down: the one that ONNX Runtime computes here, and the one that jobs/export.py gives away.
 INT8 = ["onnx>=1.16", "onnxruntime>=1.17"]
+# The part of MLflow that logs, loads and serves models; where `mlflow` is installed it is there.
+MLFLOW = ["mlflow-skinny>=3"]
 # What pyspark's own "connect" extra asks for; named here because 3.5 and 4.x spell it differently.
 CONNECT = ["grpcio>=1.67", "grpcio-status>=1.67", "googleapis-common-protos>=1.65", "zstandard>=0.25"]
 TEST = ["pytest>=8", "hypothesis>=6.100", "pytest-timeout>=2.3", *CONNECT]
-BENCH = ["mlflow-skinny>=3", "psutil>=6"]
+BENCH = ["psutil>=6"]
 LINT = ["ruff>=0.12", "mypy>=1.15", "pandas-stubs>=2.2", "types-PyYAML", "types-tqdm"]
 
 setup(
@@ -44,8 +46,9 @@ setup(
         "plots": PLOTS,
         "report": REPORT,
         "int8": INT8,
-        "all": RECORDS + TRAIN + REPORT + INT8,
+        "mlflow": MLFLOW,
+        "all": RECORDS + TRAIN + REPORT + INT8 + MLFLOW,
         "bench": BENCH,
-        "dev": RECORDS + TRAIN + REPORT + INT8 + TEST + LINT,
+        "dev": RECORDS + TRAIN + REPORT + INT8 + MLFLOW + TEST + LINT,
     },
 )

@@ -18,6 +18,8 @@ _EXTRA_OF_MODULE = {
     "matplotlib": "plots",  # which "train" and "report" hold too
     "jinja2": "report",
     "scipy": "report",
+    "onnx": "int8",
+    "mlflow": "mlflow",
 }
 
 

@@ -43,14 +43,19 @@ class SingleStepLSTM:
 
     Before the first step there is nothing to remember, so the forget gate has no effect, nor have the
     weights from step to step: three gates are left, from one product a layer.
+
+    Attributes
+    ----------
+    layers : list of (weight, bias)
+        Of each layer's gates one below the other, in the order input, cell, output: (3 hidden, features), (3 hidden,).
     """
 
     def __init__(self, lstm: nn.LSTM) -> None:
-        self._layers = [_three_gates(lstm, layer) for layer in range(lstm.num_layers)]
+        self.layers = [_three_gates(lstm, layer) for layer in range(lstm.num_layers)]
 
     def __call__(self, features: Tensor) -> Tensor:
         """Give the last layer's output (B, hidden) for features (B, L)."""
-        for weight, bias in self._layers:
+        for weight, bias in self.layers:
             into, cell, out = nn.functional.linear(features, weight, bias).chunk(3, dim=1)  # each (B, hidden)
             features = out.sigmoid() * (into.sigmoid() * cell.tanh()).tanh()
         return features

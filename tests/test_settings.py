@@ -7,6 +7,7 @@ from lstm_fcn.errors import SettingsError
 from lstm_fcn.job_settings import JobSettings, load_settings
 from lstm_fcn.settings import (
     CalibrateSettings,
+    ExportSettings,
     PrepareSettings,
     ScoreSettings,
     SimulateSettings,
@@ -25,6 +26,7 @@ SETTINGS = {
 }
 REQUIRED = {
     CalibrateSettings: ["--model", "m", "--beats", "b", "--output", "o"],
+    ExportSettings: ["--model", "m", "--output", "m.onnx"],
     PrepareSettings: ["--records", "r", "--output", "o"],
     ScoreSettings: ["--beats", "b", "--model", "m", "--output", "o"],
     SimulateSettings: ["--output", "o"],
@@ -203,3 +205,22 @@ def test_a_calibration_that_could_not_work_is_refused_at_once(
     monkeypatch.chdir(CONF.parent)
     with pytest.raises(SettingsError, match=message):
         load(CalibrateSettings, *arguments)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "expected --output, --mlflow or --mlflow-uri, found none of them"),
+        (["--output", "m.safetensors"], r"expected --output to end in \.onnx, found m\.safetensors"),
+        (["--output", "conf"], "expected --output to name a file, found the folder conf"),
+        (["--output", "s3://bucket/m.onnx"], r"expected --output to be a local path, found s3:/bucket/m\.onnx"),
+        (["--mlflow", "dbfs:/m"], "expected --mlflow to be a local path, found dbfs:/m"),
+        (["--mlflow", "m", "--mlflow-name", "ecg"], "--mlflow-name goes with --mlflow-uri"),
+    ],
+)
+def test_an_export_that_could_not_work_is_refused_at_once(
+    arguments: list[str], message: str, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(CONF.parent)
+    with pytest.raises(SettingsError, match=message):
+        load_settings(ExportSettings, ["--model", "m", *arguments], "export.py")
