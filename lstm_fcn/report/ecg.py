@@ -4,6 +4,7 @@ import numpy as np
 from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.ticker import MultipleLocator
 from numpy.typing import NDArray
@@ -14,6 +15,10 @@ from lstm_fcn.report.drawing import ALARM, COLORS, picture, style
 _SIZE = (3.4, 2.2)
 _SMALL_SQUARE, _LARGE_SQUARE = (40, 0.1), (200, 0.5)
 """Of ECG paper: ms and mV."""
+
+_AGAINST = "#8f6fc9"
+_STRONGEST = 0.7
+"""Opacity of what spoke most."""
 
 _EVERY_OTHER = 400
 """ms; a number at each large square would not fit."""
@@ -59,13 +64,13 @@ def _rule_as_ecg_paper(ax: Axes, unit: str) -> None:
 
 
 def _shade(ax: Axes, time: NDArray[np.float64], activation: NDArray[np.float32]) -> None:
-    """Colour the background: orange where the class was found, blue where the beat spoke against it."""
+    """Colour the background: orange where the class was found, violet where the beat spoke against it."""
     low, high = ax.get_ylim()
-    most = float(np.abs(activation).max()) or 1.0
-    extent = (time[0], time[-1], low, high)
-    ax.imshow(
-        activation[None, :], cmap="PuOr_r", vmin=-most, vmax=most, alpha=0.5, aspect="auto", extent=extent, zorder=-1
-    )
+    strength = np.abs(activation) / (float(np.abs(activation).max()) or 1.0)
+    colors = np.where(activation[:, None] > 0, to_rgb(COLORS[1]), to_rgb(_AGAINST))
+    # Clear where nothing spoke, so that the paper is the page's, light or dark.
+    shades = np.concatenate([colors, _STRONGEST * strength[:, None]], axis=1)[None]
+    ax.imshow(shades, aspect="auto", extent=(time[0], time[-1], low, high), zorder=-1)
     ax.set_ylim(low, high)
 
 

@@ -107,6 +107,7 @@ def draw_withholding(confidence: NDArray[np.float64]) -> Markup:
                 ax.annotate(name if threshold else "all", place, xytext=(5, -9), textcoords="offset points")
         ax.set(xlabel="share of beats with at least that confidence", ylabel="accuracy on them")
         ax.grid(visible=True)
+        ax.ticklabel_format(useOffset=False)
         ax.invert_xaxis()
     told = "; ".join(
         f"confidence of at least {at / CONFIDENCE_BINS:g}: {share[at]:.1%} of the beats, {accuracy[at]:.2%} right"
