@@ -84,10 +84,7 @@ def judge(table: DataFrame, columns: JudgedColumns, labels: Sequence[int], carri
 
 
 def _position(name: str, labels: Sequence[int]) -> Column:
-    position = F.array_position(
-        F.array(*(F.lit(label).cast("bigint") for label in labels)), column(name).cast("bigint")
-    )
-    return F.when(position > 0, position - 1).cast("int")
+    return F.coalesce(*(F.when(column(name) == label, F.lit(i)) for i, label in enumerate(labels)))
 
 
 def with_label(judged: DataFrame) -> DataFrame:
