@@ -11,6 +11,8 @@ export MITDB
 VENV := .venv$(if $(filter-out 4,$(SPARK)),-spark-$(SPARK))
 RUN := $(VENV)/bin/python
 
+PACKAGED := LICENSE NOTICE README.md pyproject.toml setup.py $(shell find lstm_fcn -type f -not -name '*.pyc')
+
 DEMO := out/demo
 MODEL := mitbih
 ifeq ($(MITDB),)
@@ -24,7 +26,8 @@ RECORDS := $(MITDB)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lint test bench demo records clean
+.PHONY: help setup lint test bench dist demo records clean
+.DELETE_ON_ERROR:
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 10
@@ -57,6 +60,13 @@ $(VENV)/.bench-installed: $(VENV)/.installed
 	    -c conf/constraints.txt -c conf/constraints-spark-$(SPARK).txt -c conf/constraints-bench.txt -e ".[dev,bench]"
 	@touch "$@"
 
+dist: dist/environment.tar.gz  ## the wheel, and the environment with which executors that have no Python run it
+
+dist/environment.tar.gz: $(VENV)/.installed .ci/pack_environment.py $(PACKAGED)
+	rm -rf dist build/lib
+	"$(RUN)" -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir dist .
+	"$(RUN)" .ci/pack_environment.py dist/*.whl "$@"
+
 demo: records  ## records -> beats -> model -> predictions -> metrics -> report; with MITDB=DIR or download on real ones, pretrained
 	"$(RUN)" jobs/prepare.py --records "$(RECORDS)" --output $(DEMO)/beats $(HOLD_OUT)
 ifeq ($(MITDB),)
@@ -81,4 +91,4 @@ else ifeq ($(MITDB),download)
 endif
 
 clean:  ## remove what make made
-	rm -rf .venv .venv-spark-* out build *.egg-info
+	rm -rf .venv .venv-spark-* out build dist *.egg-info

@@ -1,9 +1,11 @@
 """Packaging: `pip install .` for scoring, with extras for what only some users need."""
 
+import runpy
 from pathlib import Path
 
 from setuptools import find_packages, setup
 
+HERE = Path(__file__).parent
 RECORDS = ["wfdb>=4.1"]
 PLOTS = ["matplotlib>=3.7"]
 # The report is a template; its tests of significance are scipy's.
@@ -17,17 +19,19 @@ MLFLOW = ["mlflow-skinny>=3"]
 # What pyspark's own "connect" extra asks for; named here because 3.5 and 4.x spell it differently.
 CONNECT = ["grpcio>=1.67", "grpcio-status>=1.67", "googleapis-common-protos>=1.65", "zstandard>=0.25"]
 TEST = ["pytest>=8", "hypothesis>=6.100", "pytest-timeout>=2.3", *CONNECT]
+# `make dist`: builds the wheel without asking an index for setuptools, and reads what the wheel requires.
+DIST = ["setuptools>=77", "packaging>=24"]
 BENCH = ["psutil>=6"]
 LINT = ["ruff>=0.12", "mypy>=1.15", "pandas-stubs>=2.2", "types-PyYAML", "types-tqdm"]
 
 setup(
     name="lstm-fcn",
-    version="0.1.0",
+    version=runpy.run_path(str(HERE / "lstm_fcn" / "__init__.py"))["__version__"],
     description="LSTM-FCN arrhythmia classification as a batch scoring job on Spark",
-    long_description=Path(__file__).with_name("README.md").read_text(encoding="utf-8"),
+    long_description=(HERE / "README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     license="Apache-2.0",
-    license_files=["LICENSE"],
+    license_files=["LICENSE", "NOTICE"],
     python_requires=">=3.10,<3.13",
     packages=find_packages(include=["lstm_fcn", "lstm_fcn.*"]),
     package_data={"lstm_fcn": ["data/*", "pretrained/*", "report/*.j2", "py.typed"]},
@@ -49,6 +53,6 @@ setup(
         "mlflow": MLFLOW,
         "all": RECORDS + TRAIN + REPORT + INT8 + MLFLOW,
         "bench": BENCH,
-        "dev": RECORDS + TRAIN + REPORT + INT8 + MLFLOW + TEST + LINT,
+        "dev": RECORDS + TRAIN + REPORT + INT8 + MLFLOW + DIST + TEST + LINT,
     },
 )

@@ -7,8 +7,9 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -38,14 +39,14 @@ def free_port() -> int:
 class Server:
     """A process with a log, which ends with all its children."""
 
-    def __init__(self, log: Path, *command: str | Path, **more: str) -> None:
+    def __init__(self, log: Path, *command: str | Path, env: Mapping[str, str] | None = None) -> None:
         self.log = log
         with log.open("w") as file:
             self.process = subprocess.Popen(
                 [str(part) for part in command],
                 stdout=file,
                 stderr=file,
-                env=environment(**more),
+                env=environment() if env is None else env,
                 cwd=log.parent,
                 start_new_session=True,
             )
@@ -63,30 +64,43 @@ class Server:
         self.process.wait()
 
 
-@pytest.fixture(scope="session")
-def master(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a cluster with two workers of one core each."""
-    folder, port = tmp_path_factory.mktemp("cluster"), free_port()
-    url, start = f"spark://127.0.0.1:{port}", SPARK_HOME / "bin" / "spark-class"
-    deploy = "org.apache.spark.deploy"
-    servers = [
-        Server(
-            folder / "master.log",
-            *(start, f"{deploy}.master.Master", "--host", "127.0.0.1", "--port", str(port), "--webui-port", "0"),
-            SPARK_NO_DAEMONIZE="1",
-        )
-    ]
+class Machine(NamedTuple):
+    """What a worker runs on."""
+
+    host: str = "127.0.0.1"
+    enter: Sequence[str | Path] = ()
+    spark_home: Path = SPARK_HOME
+    env: Mapping[str, str] | None = None
+
+
+@contextlib.contextmanager
+def cluster(folder: Path, machines: Sequence[Machine], host: str = "127.0.0.1") -> Iterator[tuple[str, list[Server]]]:
+    """A master and a worker of one core on each machine: the address, and the workers."""
+    port = free_port()
+    url, deploy = f"spark://{host}:{port}", "org.apache.spark.deploy"
+    options = ["--host", host, "--port", str(port), "--webui-port", "0"]
+    master = Server(folder / "master.log", SPARK_HOME / "bin" / "spark-class", f"{deploy}.master.Master", *options)
+    servers = [master]
     try:
-        servers[0].wait_for("I have been elected leader")
-        for number in (1, 2):
+        master.wait_for("I have been elected leader")
+        for number, machine in enumerate(machines, 1):
             work = folder / f"work-{number}"
-            options = ["--cores", "1", "--memory", "1g", "--work-dir", work, "--webui-port", "0", "--host", "127.0.0.1"]
-            servers.append(Server(folder / f"worker-{number}.log", start, f"{deploy}.worker.Worker", *options, url))
-        servers[0].wait_for("Registering worker", times=2)
-        yield url
+            options = ["--cores", "1", "--memory", "1g", "--work-dir", str(work), "--webui-port", "0"]
+            start = [*machine.enter, machine.spark_home / "bin" / "spark-class", f"{deploy}.worker.Worker"]
+            command = [*start, *options, "--host", machine.host, url]
+            servers.append(Server(folder / f"worker-{number}.log", *command, env=machine.env))
+        master.wait_for("Registering worker", times=len(machines))
+        yield url, servers[1:]
     finally:
         for server in reversed(servers):
             server.stop()
+
+
+@pytest.fixture(scope="session")
+def master(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a cluster with two workers of one core each."""
+    with cluster(tmp_path_factory.mktemp("cluster"), [Machine(), Machine()]) as (url, _):
+        yield url
 
 
 @pytest.fixture(scope="session")
