@@ -18,6 +18,7 @@ from lstm_fcn.hyperparameters import (
     ScoringPrecision,
 )
 from lstm_fcn.job_settings import JobSettings
+from lstm_fcn.search_space import HALVING_FACTOR, parse_space
 
 
 def _split_names(value: Any) -> Any:
@@ -130,6 +131,42 @@ class TrainSettings(JobSettings, Architecture, Optimization):
     def optimization(self) -> Optimization:
         """Give the part of the settings that says how to fit."""
         return Optimization(**self.model_dump(include=set(Optimization.model_fields)))
+
+
+class TuneSettings(JobSettings, Architecture, Optimization):
+    """Search for hyperparameters on Spark. The same command goes on where it was interrupted."""
+
+    model_config = SettingsConfigDict(env_prefix="LSTM_FCN_TUNE_")
+
+    beats: str = Field(description="beat table (Parquet) or .csv file, as train.py takes it")
+    rows: str = Field(
+        "split=train", pattern="^[^=]+=[^=]+$", description="rows of the table to search on, COLUMN=VALUE; not for .csv"
+    )
+    output: Path = Field(description="folder of the driver for the table 'trials', 'best.safetensors' and the state")
+    search: Literal["random", "halving"] = Field(
+        "random", description="halving: many trials of few epochs; the best third goes on with three times as many"
+    )
+    space: dict[str, Any] = Field(description="hyperparameter -> [values] or {low, high, log}; see conf/tune.yaml")
+    max_jobs: int = Field(20, ge=1, le=100_000, description="trials in all, those of every rung counted")
+    max_parallel_jobs: int = Field(0, ge=0, description="trials at a time; 0: as many as Spark has cores at the start")
+    validation_share: float = Field(
+        0.2, gt=0, le=0.5, description="share of the beats held out; their macro-F1 decides"
+    )
+    precision: Precision = Field("auto", description="of the products; auto: bfloat16 where the driver has it")
+
+    @model_validator(mode="after")
+    def _possible_search(self) -> "TuneSettings":
+        twice = sorted(parse_space(self.space).keys() & self.model_fields_set)
+        if twice:
+            raise ValueError(f"{', '.join(twice)}: expected a fixed value or an entry in space, found both")
+        if self.search == "halving" and "epochs" in self.space:
+            raise ValueError("--search halving divides --epochs itself; take epochs out of space")
+        if self.search == "halving" and (self.max_jobs <= HALVING_FACTOR or self.epochs < HALVING_FACTOR):
+            raise ValueError(f"--search halving needs --max-jobs above {HALVING_FACTOR} and as many --epochs or more")
+        if "rows" in self.model_fields_set:
+            _require_table(self.beats)
+        _require_local("--output", self.output)
+        return self
 
 
 class ScoreSettings(JobSettings):

@@ -11,6 +11,7 @@ from lstm_fcn.settings import (
     ScoreSettings,
     SimulateSettings,
     TrainSettings,
+    TuneSettings,
 )
 
 CONF = Path(__file__).parents[1] / "conf"
@@ -22,6 +23,7 @@ SETTINGS = {
     "train-mitbih": TrainSettings,
     "train-short": TrainSettings,
     "train-undersampled": TrainSettings,
+    "tune": TuneSettings,
 }
 REQUIRED = {
     CalibrateSettings: ["--model", "m", "--beats", "b", "--output", "o"],
@@ -29,6 +31,7 @@ REQUIRED = {
     ScoreSettings: ["--beats", "b", "--model", "m", "--output", "o"],
     SimulateSettings: ["--output", "o"],
     TrainSettings: ["--beats", "b", "--model", "m"],
+    TuneSettings: ["--beats", "b", "--output", "o", "--space", '{"hidden_size": [64, 128]}'],
 }
 
 
