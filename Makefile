@@ -54,6 +54,7 @@ bench: $(VENV)/.bench-installed  ## speed and memory against the usual ways (hal
 	"$(RUN)" tests/benchmarks/bench_engine.py --output out/bench-engine.json
 	"$(RUN)" tests/benchmarks/bench_job.py --output out/bench-job.json
 	"$(RUN)" tests/benchmarks/bench_evaluation.py --output out/bench-evaluation.json
+	"$(RUN)" tests/benchmarks/bench_tuning.py --output out/bench-tuning.json
 
 $(VENV)/.bench-installed: $(VENV)/.installed
 	"$(RUN)" -m pip install --quiet --disable-pip-version-check \

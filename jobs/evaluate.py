@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from lstm_fcn.console import run_job
 from lstm_fcn.job_settings import load_settings
-from lstm_fcn.settings import EvaluateSettings
+from lstm_fcn.scoring_settings import EvaluateSettings
 
 log = logging.getLogger("evaluate")
 

@@ -7,7 +7,7 @@ from lstm_fcn.console import run_job
 from lstm_fcn.job_settings import load_settings
 from lstm_fcn.metrics import confusion_of, format_measures
 from lstm_fcn.plan import describe_plan
-from lstm_fcn.settings import ScoreSettings
+from lstm_fcn.scoring_settings import ScoreSettings
 from lstm_fcn.spark.models import load_model
 from lstm_fcn.spark.scoring_run import ScoringRun
 from lstm_fcn.spark.scoring_tables import label_column, open_beats, open_target

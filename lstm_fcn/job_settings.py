@@ -6,16 +6,24 @@ import logging
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import pydantic_settings
 import yaml
-from pydantic import Field, ValidationError
-from pydantic_settings import BaseSettings, CliImplicitFlag, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic import BeforeValidator, Field, ValidationError
+from pydantic_settings import BaseSettings, CliImplicitFlag, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from lstm_fcn.errors import SettingsError
 
 Settings = TypeVar("Settings", bound="JobSettings")
+
+
+def _split_names(value: Any) -> Any:
+    return [name.strip() for name in value.split(",") if name.strip()] if isinstance(value, str) else value
+
+
+Names = Annotated[list[str], NoDecode, BeforeValidator(_split_names)]
+"""Names with commas between them, in every source; a YAML list is fine too."""
 
 
 class JobSettings(BaseSettings):

@@ -5,32 +5,38 @@ import yaml
 
 from lstm_fcn.errors import SettingsError
 from lstm_fcn.job_settings import JobSettings, load_settings
+from lstm_fcn.scoring_settings import EvaluateSettings, ScoreSettings
 from lstm_fcn.settings import (
     CalibrateSettings,
     ExportSettings,
     PrepareSettings,
-    ScoreSettings,
     SimulateSettings,
     TrainSettings,
+    TuneSettings,
 )
 
 CONF = Path(__file__).parents[1] / "conf"
 SETTINGS = {
+    "evaluate": EvaluateSettings,
     "prepare": PrepareSettings,
     "score": ScoreSettings,
     "simulate": SimulateSettings,
+    "study-published-figure": TrainSettings,
     "train-inter-patient": TrainSettings,
     "train-mitbih": TrainSettings,
     "train-short": TrainSettings,
     "train-undersampled": TrainSettings,
+    "tune": TuneSettings,
 }
 REQUIRED = {
     CalibrateSettings: ["--model", "m", "--beats", "b", "--output", "o"],
+    EvaluateSettings: ["--predictions", "p", "--output", "o"],
     ExportSettings: ["--model", "m", "--output", "m.onnx"],
     PrepareSettings: ["--records", "r", "--output", "o"],
     ScoreSettings: ["--beats", "b", "--model", "m", "--output", "o"],
     SimulateSettings: ["--output", "o"],
     TrainSettings: ["--beats", "b", "--model", "m"],
+    TuneSettings: ["--beats", "b", "--output", "o", "--space", '{"hidden_size": [64, 128]}'],
 }
 
 

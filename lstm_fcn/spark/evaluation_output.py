@@ -8,7 +8,7 @@ from pyspark.sql import DataFrame, SparkSession
 from lstm_fcn.errors import SettingsError
 from lstm_fcn.evaluation import Estimate
 from lstm_fcn.report.content import Content
-from lstm_fcn.settings import EvaluateSettings
+from lstm_fcn.scoring_settings import EvaluateSettings
 from lstm_fcn.spark.files import files_at
 from lstm_fcn.spark.scoring_tables import is_below
 from lstm_fcn.spark.sources import is_table_name

@@ -16,7 +16,7 @@ from lstm_fcn.evaluation import Counts, Estimate, count_rows, estimate
 from lstm_fcn.labels import CLASS_NAMES, CLASSES
 from lstm_fcn.paired import differences, mcnemar
 from lstm_fcn.report.content import Comparison, Content, Group, WrongBeat
-from lstm_fcn.settings import EvaluateSettings
+from lstm_fcn.scoring_settings import EvaluateSettings
 from lstm_fcn.spark.column_form import gather_probabilities
 from lstm_fcn.spark.counting import count_blocks, count_groups, count_worst_records, with_blocks
 from lstm_fcn.spark.judged import JudgedColumns, check_predictions, count_kinds, judge, with_label

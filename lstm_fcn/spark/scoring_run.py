@@ -19,7 +19,7 @@ from lstm_fcn.lease import hold
 from lstm_fcn.manifest import Figures, Key, Manifest, PartitionState, drift, run_measures
 from lstm_fcn.metrics import Measure, measures
 from lstm_fcn.plan import Count, Plan, make_plan, state_after
-from lstm_fcn.settings import ScoreSettings
+from lstm_fcn.scoring_settings import ScoreSettings
 from lstm_fcn.spark.column_form import spread_predictions
 from lstm_fcn.spark.evaluating import count_confusion, count_predictions
 from lstm_fcn.spark.scoring import new_run_id, score

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from pyspark.sql import DataFrame, SparkSession
 
 from lstm_fcn.errors import SettingsError
-from lstm_fcn.settings import ScoreSettings
+from lstm_fcn.scoring_settings import ScoreSettings
 from lstm_fcn.spark.column_form import gather_beat
 from lstm_fcn.spark.evaluating import LABEL_TYPES
 from lstm_fcn.spark.files import split_scheme

@@ -1,0 +1,53 @@
+"""A beat table and a space of hyperparameters to a table of trials and the best one's model, on Spark."""
+
+import logging
+import time
+from collections.abc import Sequence
+
+from lstm_fcn.console import run_job
+from lstm_fcn.job_settings import load_settings
+from lstm_fcn.settings import TuneSettings
+from lstm_fcn.spark.session import get_session
+
+log = logging.getLogger("tune")
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Run the job."""
+    settings = load_settings(TuneSettings, arguments, "tune.py")
+    import torch
+
+    from lstm_fcn.guards import overlap_warnings, refuse_label_leak
+    from lstm_fcn.processor import choose_precision
+    from lstm_fcn.sampling import hold_out, require_every_class
+    from lstm_fcn.search import search
+    from lstm_fcn.search_result import describe_best
+    from lstm_fcn.spark.tasks import spark_tasks
+    from lstm_fcn.storage import write_atomically
+    from lstm_fcn.training_set import read_training_set
+    from lstm_fcn.trials import Trials
+
+    data = read_training_set(settings.beats, settings.rows, settings.task)
+    refuse_label_leak(data.beats, data.classes, data.columns)
+    split = hold_out(data.beats, settings.validation_share, settings.validation_by, settings.seed)
+    fitted, held_out = (data.beats.take(positions) for positions in split)
+    require_every_class(fitted, data.classes)
+    for warning in overlap_warnings(fitted, held_out, "held-out"):
+        log.warning("stage=guards %s", warning)
+    precision = str(choose_precision(settings.precision, torch.device("cpu"))).removeprefix("torch.")
+    with spark_tasks(get_session("lstm-fcn tune"), fitted, held_out) as tasks:
+        trials = Trials(settings.output / "state", (fitted.fingerprint(), held_out.fingerprint()), tasks)
+        jobs, started = settings.max_parallel_jobs or tasks.cores, time.monotonic()
+        log.info("stage=search fitted=%d held_out=%d parallel=%d", len(fitted), len(held_out), jobs)
+        found = search(settings, precision, split, trials, jobs)
+    seconds = time.monotonic() - started
+    log.info("stage=search trials=%d fitted_now=%d seconds=%.1f", len(found.rows), trials.fitted, seconds)
+    write_atomically(settings.output / "trials" / "trials.parquet", found.parquet())
+    print(found.summary(settings.space))
+    best = found.best_record()
+    write_atomically(settings.output / "best.safetensors", describe_best(trials.model(best), best, settings, data))
+    log.info("stage=best macro_f1=%.4f file=%s", best.macro_f1, settings.output / "best.safetensors")
+
+
+if __name__ == "__main__":
+    run_job(main)
