@@ -6,18 +6,22 @@ those without VNNI add pairs of them in 16 bits, which 2 x 255 x 63 does not ove
 fiftieth of the work, stays in float32.
 """
 
+import os
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import onnx
-import onnxruntime
 import torch
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor
 
 from lstm_fcn.folding import Convolution
+
+# It reports its use to its makers unless this is set when it is loaded.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+import onnxruntime
 
 _STEPS = 255
 _WEIGHT_STEPS = 63
