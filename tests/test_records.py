@@ -6,7 +6,7 @@ import pytest
 import wfdb
 
 from lstm_fcn.errors import DataError
-from lstm_fcn.records import Record, cut_beats, read_record
+from lstm_fcn.records import Record, cut_beats, read_record, read_strip
 
 
 def record(signal: list[int], samples: list[int], symbols: list[str]) -> Record:
@@ -132,3 +132,24 @@ def test_annotations_of_rubbish_are_named(copy: Path):
     (copy / "s01.atr").write_bytes(b"\x07")
     with pytest.raises(DataError, match="record s01"):
         read_record(copy, "s01")
+
+
+def test_a_strip_is_in_millivolts_around_its_sample(records: Path):
+    ms, values, unit = read_strip(records, "s01", 3600, before=0.4, after=1.6)
+    assert (unit, len(ms), len(values)) == ("mV", 720, 720)
+    assert (ms[0], ms[144]) == (-400, 0)
+    whole = read_record(records, "s01").signal
+    header = wfdb.rdheader(str(records / "s01"))
+    expected = (whole[3456:4176] - header.baseline[0]) / header.adc_gain[0]
+    np.testing.assert_allclose(values, expected)
+
+
+def test_a_strip_ends_where_the_record_does(records: Path):
+    ms, values, _ = read_strip(records, "s01", 36, before=0.4, after=0.1)
+    assert ms[0] == -100
+    assert len(values) == 36 + 36
+
+
+def test_a_strip_of_a_record_that_is_not_there_is_an_error(records: Path):
+    with pytest.raises(DataError, match="record s99 in .* cannot be read"):
+        read_strip(records, "s99", 36, 0.1, 0.1)

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pandas as pd
+import pytest
 
 from tests.cluster.conftest import DAYS, environment
 from tests.jobs.test_jobs import ROOT
@@ -48,6 +49,27 @@ def test_results_in_a_folder_are_replaced_and_nothing_new_touches_no_file(
     before = {file: file.stat().st_mtime_ns for file in output.rglob("*") if file.is_file()}
     score(*arguments, "--incremental")
     assert {file: file.stat().st_mtime_ns for file in output.rglob("*") if file.is_file()} == before
+
+
+def test_predictions_are_judged(connect: str, days: Path, model_file: Path, tmp_path: Path):
+    score(connect, days, model_file, tmp_path / "scored")
+    arguments = (
+        "--predictions",
+        tmp_path / "scored",
+        "--output",
+        tmp_path / "report",
+        "--record",
+        "day",
+        "--beats",
+        days,
+    )
+    run(connect, ROOT / "jobs" / "evaluate.py", *arguments, "--keys", "id", "--draws", "100", "--by", "day")
+    rows = pd.read_parquet(tmp_path / "scored" / "predictions")
+    metrics = pd.read_parquet(tmp_path / "report" / "metrics").query("metric == 'accuracy'")
+    by_day = metrics[metrics["group_by"] == "day"].groupby("group")["value"].first()
+    right = (rows["label"] == rows["prediction"]).groupby(rows["day"].astype(str)).mean()
+    assert by_day.to_dict() == pytest.approx(right.to_dict())
+    assert "Wrong, and sure of it" in (tmp_path / "report" / "report.html").read_text()
 
 
 def test_a_table_of_the_catalog_is_scored_into_another(connect: str, days: Path, model_file: Path):

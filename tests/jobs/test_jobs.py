@@ -79,6 +79,30 @@ def test_the_pictures_are_there(way: Path):
     assert {file.name for file in (way / "m.run").iterdir()} == kept
 
 
+def test_the_predictions_are_judged_with_a_report_that_shows_them(way: Path, tmp_path: Path):
+    done = job(
+        "evaluate",
+        *("--predictions", way / "scored", "--output", tmp_path / "report", "--draws", "100"),
+        *("--model", way / "m.safetensors", "--beats", way / "beats", "--records", way / "records"),
+    )
+    assert done.returncode == 0, done.stderr
+    predictions = pd.read_parquet(way / "scored" / "predictions")
+    accuracy = (predictions["prediction"] == predictions["label"]).mean()
+    assert ["accuracy", f"{accuracy:.3f}"] in [line.split()[:2] for line in done.stdout.splitlines()]
+    report = (tmp_path / "report" / "report.html").read_text()
+    assert "Wrong, and sure of it" in report
+    assert "The amplitude is scaled" not in report  # it is in mV, from the records
+    metrics = pd.read_parquet(tmp_path / "report" / "metrics")
+    assert metrics.query("metric == 'accuracy' and group_by.isna()")["value"].item() == pytest.approx(accuracy)
+
+
+def test_what_cannot_be_judged_exits_with_3(way: Path, tmp_path: Path):
+    done = job("evaluate", "--predictions", way / "beats", "--output", tmp_path / "report")
+    assert done.returncode == 3
+    assert "has no column 'prediction'; found: record, sample" in done.stderr.splitlines()[-1]
+    assert not (tmp_path / "report").exists()
+
+
 def test_spark_submit_scores_the_same(way: Path, tmp_path: Path):
     import pyspark
 
