@@ -60,6 +60,14 @@ def test_the_error_is_reached_by_the_worst_order_inside_a_bin():
     assert value - error <= (1 / 4 + 2 / 5) / 2
 
 
+def test_the_error_covers_another_beat_before_all_of_the_class():
+    true = np.array([0] + [1] * 10)
+    scores = np.zeros((SCORE_BINS, 2))
+    scores[500] = [1, 10]
+    value, error = average_precision(scores)
+    assert value - error <= average_precision_score(true, np.arange(11, 0, -1)) < value - 0.1
+
+
 def test_bins_without_beats_of_both_kinds_cost_nothing():
     scores = np.zeros((SCORE_BINS, 2))
     scores[100, 0], scores[200, 1], scores[300, 0], scores[400, 1] = 4, 1, 2, 3
