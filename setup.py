@@ -18,7 +18,8 @@ INT8 = ["onnx>=1.16", "onnxruntime>=1.17"]
 MLFLOW = ["mlflow-skinny>=3"]
 # What pyspark's own "connect" extra asks for; named here because 3.5 and 4.x spell it differently.
 CONNECT = ["grpcio>=1.67", "grpcio-status>=1.67", "googleapis-common-protos>=1.65", "zstandard>=0.25"]
-TEST = ["pytest>=8", "hypothesis>=6.100", "pytest-timeout>=2.3", *CONNECT]
+# databricks-bundles has Databricks' own definitions of a job, to hold the asset bundle against.
+TEST = ["databricks-bundles>=0.260", "pytest>=8", "hypothesis>=6.100", "pytest-timeout>=2.3", *CONNECT]
 # `make dist`: builds the wheel without asking an index for setuptools, and reads what the wheel requires.
 DIST = ["setuptools>=77", "packaging>=24"]
 BENCH = ["psutil>=6"]
