@@ -1,0 +1,53 @@
+"""Score the day's ECGs every night: an Airflow DAG, score -> evaluate.
+
+The day's beats lie in DATA/beats/day=YYYY-MM-DD, as jobs/prepare.py or a job of yours has written them. The logical
+date names the partition. A run that is repeated replaces its own day, so retries are safe; one runs at a time.
+
+Wants apache-airflow-providers-apache-spark, a connection `spark_default`, and in the Python of the Airflow worker this
+package with its extra [report]; the executors get the environment that `make dist` packed. Variables name the places:
+
+airflow variables set lstm_fcn_home /srv/lstm-fcn   # the folder with jobs/, conf/ and dist/
+airflow variables set lstm_fcn_data s3a://ecg       # beats, predictions, reports
+"""
+
+from datetime import datetime, timedelta, timezone
+
+from airflow.providers.apache.spark.operators.spark_submit import SparkSubmitOperator
+from airflow.sdk import DAG
+
+HOME, DATA = (f"{{{{ var.value.lstm_fcn_{name} }}}}" for name in ("home", "data"))
+DAY = "day = '{{ ds }}'"
+
+
+def job(name: str, *arguments: str) -> SparkSubmitOperator:
+    """Submit one of the jobs."""
+    return SparkSubmitOperator(
+        task_id=name,
+        name=f"lstm-fcn {name} {{{{ ds }}}}",
+        application=f"{HOME}/jobs/{name}.py",
+        application_args=list(arguments),
+        archives=f"{HOME}/dist/environment.tar.gz#environment",
+        properties_file=f"{HOME}/conf/spark-defaults.conf",
+        conf={"spark.pyspark.python": "./environment/bin/python", "spark.pyspark.driver.python": "python3"},
+    )
+
+
+with DAG(
+    dag_id="score_ecg",
+    description="beats to predictions and a report, a day at a time",
+    schedule="0 3 * * *",
+    start_date=datetime(2026, 1, 1, tzinfo=timezone.utc),
+    catchup=False,
+    max_active_runs=1,
+    default_args={"retries": 2, "retry_delay": timedelta(minutes=15)},
+    doc_md=__doc__,
+) as dag:
+    score = job(
+        "score",
+        *("--beats", f"{DATA}/beats", "--where", DAY, "--partition-by", "day"),
+        *("--model", "mitbih", "--output", f"{DATA}/scored", "--max-error-fraction", "0.05"),
+    )
+    evaluate = job(
+        "evaluate", "--predictions", f"{DATA}/scored", "--where", DAY, "--model", "mitbih", "--output", f"{DATA}/report"
+    )
+    score >> evaluate
