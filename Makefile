@@ -1,10 +1,12 @@
 # `make demo` and `make test` set up all that they need, below this folder.
 #   PYTHON=python3.11   the interpreter to build the environment with (3.10 to 3.12)
 #   SPARK=4 or 3.5      which pyspark to install and use
+#   TESTS=tests/spark   which tests to run, instead of all
 #   MITDB=DIR           the MIT-BIH Arrhythmia Database; for `make demo` also MITDB=download
 
 PYTHON ?= python3
 SPARK ?= 4
+TESTS ?=
 MITDB ?=
 export MITDB
 
@@ -47,7 +49,7 @@ lint: setup  ## ruff and mypy
 	"$(RUN)" -m mypy
 
 test: lint  ## every test; with MITDB=DIR those on the real records too
-	"$(RUN)" -m pytest
+	"$(RUN)" -m pytest $(TESTS)
 
 bench: $(VENV)/.bench-installed  ## speed and memory against the usual ways (half an hour); with MITDB=DIR on the real beats
 	"$(RUN)" tests/benchmarks/bench_training.py --output out/bench-training.json
