@@ -50,8 +50,10 @@ def test_a_folder_is_not_moved_onto_one_with_files(files: Files, tmp_path: Path)
     assert files.names(f"{tmp_path}/b") == ["y"]
 
 
-def test_the_local_disk_needs_no_java(spark: SparkSession, tmp_path: Path):
+def test_the_local_disk_needs_no_java_and_a_path_is_the_one_that_spark_takes(spark: SparkSession, tmp_path: Path):
     assert isinstance(files_at(spark, str(tmp_path)), LocalFiles)
-    files = files_at(spark, f"file:{tmp_path}/a%20b")
-    files.create(f"file:{tmp_path}/a%20b", "x")
-    assert (tmp_path / "a b").exists()
+    for name in ("a%20b", "a#b", "a b"):
+        path = f"file:{tmp_path}/{name}"
+        spark.range(1).write.parquet(path)
+        assert "_SUCCESS" in files_at(spark, path).names(path)
+        assert (tmp_path / name).is_dir()
