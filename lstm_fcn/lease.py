@@ -119,23 +119,19 @@ def _take(place: LockPlace, holder: Holder) -> None:
         raise BusyError(
             f"a run that did not write its name is writing there, or died as it began: {place.how_to_clear}"
         )
-    if other is None or other.is_dead():
-        _take_over(place, holder)
-        return
-    raise BusyError(
-        f"{other} is writing there; wait for it. If it is dead: its lock lapses {LAPSE_SECONDS // 60} minutes after "
-        f"its last sign of life, or {place.how_to_clear}"
-    )
-
-
-def _take_over(place: LockPlace, holder: Holder) -> None:
-    place.clear()
+    if other is not None and not other.is_dead():
+        raise BusyError(
+            f"{other} is writing there; wait for it. If it is dead: its lock lapses {LAPSE_SECONDS // 60} minutes "
+            f"after its last sign of life, or {place.how_to_clear}"
+        )
+    if other is not None:
+        place.clear()
     is_own = place.create(_text(holder))
     # Another may have seen the same dead lock, and cleared this one for it.
     time.sleep(_SETTLE_SECONDS)
     found = _parse(place.read())
     if not is_own or found is None or found.run_id != holder.run_id:
-        raise BusyError(f"{found or 'another run'} took over the lock of a dead run at the same moment; wait for it")
+        raise BusyError(f"{found or 'another run'} took the lock at the same moment; wait for it")
 
 
 def _stay_alive(place: LockPlace, holder: Holder, ended: threading.Event) -> None:

@@ -68,7 +68,19 @@ def test_of_two_that_take_over_a_dead_lock_at_once_the_one_whose_lock_was_cleare
         place.text = holder(run_id="other")  # it had read the dead lock too, and cleared ours for it
 
     monkeypatch.setattr(lease.time, "sleep", meanwhile)
-    with pytest.raises(BusyError, match="run other .* took over the lock"), hold(place, "mine"):
+    with pytest.raises(BusyError, match="run other .* took the lock at the same moment"), hold(place, "mine"):
+        pass
+    assert json.loads(place.text)["run_id"] == "other"
+
+
+def test_a_lock_that_was_given_back_and_taken_by_another_meanwhile_is_not_cleared():
+    class Changing(Drawer):
+        def read(self) -> str | None:
+            before, self.text = self.text, holder(run_id="other")
+            return None if before == "ending" else before
+
+    place = Changing("ending")
+    with pytest.raises(BusyError, match="run other .* took the lock"), hold(place, "mine"):
         pass
     assert json.loads(place.text)["run_id"] == "other"
 

@@ -50,7 +50,9 @@ def count_blocks(judged: DataFrame, classes: Sequence[str], probabilities: bool)
     rows = judged.groupBy("_block", "_true", "_called").count().toPandas()
     blocks = pd.Index(sorted(rows["_block"].unique()))
     shape = (len(blocks), len(classes), len(classes))
-    confusion = _dense(shape, [_at(blocks, rows), rows["_true"], rows["_called"]], rows["count"]).astype(np.int64)
+    confusion = to_dense(shape, [positions_of(blocks, rows), rows["_true"], rows["_called"]], rows["count"]).astype(
+        np.int64
+    )
     if not probabilities:
         return Counts(tuple(classes), confusion)
     return Counts(tuple(classes), confusion, _count_probabilities(judged, blocks, len(classes)))
@@ -65,7 +67,7 @@ def _count_probabilities(judged: DataFrame, blocks: pd.Index, classes: int) -> P
         .agg(F.count(F.lit(1)).alias("rows"), F.sum((F.col("p") - F.col("is")) ** 2).alias("squares"))
         .toPandas()
     )
-    block, shape = _at(blocks, scores), (len(blocks), classes)
+    block, shape = positions_of(blocks, scores), (len(blocks), classes)
     right, bins = (F.col("_true") == F.col("_called")).cast("int"), F.floor(F.col("_confidence") * CONFIDENCE_BINS)
     confidence = (
         judged.select(
@@ -75,12 +77,12 @@ def _count_probabilities(judged: DataFrame, blocks: pd.Index, classes: int) -> P
         .agg(F.count(F.lit(1)).alias("rows"), F.sum("is").alias("right"), F.sum("_confidence").alias("sum"))
         .toPandas()
     )
-    place = [_at(blocks, confidence), confidence["bin"]]
+    place = [positions_of(blocks, confidence), confidence["bin"]]
     return Probabilities(
-        scores=_dense((*shape, SCORE_BINS, 2), [block, scores["class"], scores["bin"], scores["is"]], scores["rows"]),
-        squares=_dense(shape, [block, scores["class"]], scores["squares"]),
+        scores=to_dense((*shape, SCORE_BINS, 2), [block, scores["class"], scores["bin"], scores["is"]], scores["rows"]),
+        squares=to_dense(shape, [block, scores["class"]], scores["squares"]),
         confidence=np.stack(
-            [_dense((len(blocks), CONFIDENCE_BINS), place, confidence[name]) for name in ("rows", "right", "sum")],
+            [to_dense((len(blocks), CONFIDENCE_BINS), place, confidence[name]) for name in ("rows", "right", "sum")],
             axis=2,
         ),
     )
@@ -92,14 +94,23 @@ def _logit_bin(p: Column) -> Column:
     return F.greatest(F.least(bins, F.lit(SCORE_BINS - 1)), F.lit(0)).cast("int")
 
 
-def _at(index: pd.Index, rows: pd.DataFrame) -> NDArray[np.int64]:
+def positions_of(index: pd.Index, rows: pd.DataFrame) -> NDArray[np.int64]:
+    """Give the position of each row's `_block` among the blocks: (n,) for n rows."""
     return np.asarray(index.get_indexer(pd.Index(rows["_block"])), dtype=np.int64)
 
 
-def _dense(shape: tuple[int, ...], place: Sequence[object], values: "pd.Series[float]") -> NDArray[np.float64]:
-    dense = np.zeros(shape)
-    np.add.at(dense, tuple(np.asarray(each, dtype=np.int64) for each in place), values.to_numpy(dtype=np.float64))
-    return dense
+def to_dense(shape: tuple[int, ...], place: Sequence[object], values: "pd.Series[float]") -> NDArray[np.float64]:
+    """Put n counts into an array of zeros.
+
+    Parameters
+    ----------
+    shape : tuple of int
+    place : a sequence of n int for each axis
+    values : (n,) Series
+    """
+    counts = np.zeros(shape)
+    np.add.at(counts, tuple(np.asarray(each, dtype=np.int64) for each in place), values.to_numpy(dtype=np.float64))
+    return counts
 
 
 def count_groups(judged: DataFrame, name: str, classes: Sequence[str]) -> dict[str, Counts]:
@@ -122,9 +133,9 @@ def count_groups(judged: DataFrame, name: str, classes: Sequence[str]) -> dict[s
     blocks = pd.Index(sorted(rows["_block"].unique()))
     groups = {}
     for group, of_group in rows.groupby("value"):
-        place = [_at(blocks, of_group), of_group["_true"], of_group["_called"]]
-        dense = _dense((len(blocks), len(classes), len(classes)), place, of_group["count"]).astype(np.int64)
-        groups[str(group)] = Counts(tuple(classes), dense[dense.any(axis=(1, 2))])
+        place = [positions_of(blocks, of_group), of_group["_true"], of_group["_called"]]
+        confusion = to_dense((len(blocks), len(classes), len(classes)), place, of_group["count"]).astype(np.int64)
+        groups[str(group)] = Counts(tuple(classes), confusion[confusion.any(axis=(1, 2))])
     return groups
 
 
@@ -146,8 +157,8 @@ def most_confident_errors(judged: DataFrame, keys: Sequence[str], most: int) -> 
     Returns
     -------
     DataFrame
-        The keys, `_record`, `_true`, `_called`, `_confidence`; at most `most` rows a class.
+        The keys, `_true`, `_called`, `_confidence`; at most `most` rows a class.
     """
     order = Window.partitionBy("_true").orderBy(F.desc("_confidence"), *map(column, keys))
     wrong = judged.where("_true != _called").withColumn("_rank", F.row_number().over(order))
-    return wrong.where(F.col("_rank") <= most).select(*map(column, keys), "_record", "_true", "_called", "_confidence")
+    return wrong.where(F.col("_rank") <= most).select(*map(column, keys), "_true", "_called", "_confidence")

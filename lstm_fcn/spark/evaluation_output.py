@@ -1,7 +1,7 @@
 """What an evaluation leaves: metrics and changed beats as Parquet, the report, and last a manifest."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from pyspark.sql import DataFrame, SparkSession
 
@@ -65,15 +65,15 @@ def write_evaluation(
 def _metric_rows(content: Content) -> Iterator[tuple[object, ...]]:
     model = ", ".join(content.models) or None
 
-    def rows(group_by: str | None, group: str | None, estimates: "list[Estimate]") -> Iterator[tuple[object, ...]]:
+    def rows(group_by: str | None, group: str | None, estimates: Sequence[Estimate]) -> Iterator[tuple[object, ...]]:
         return ((content.run_id, model, group_by, group, *each) for each in estimates)
 
-    yield from rows(None, None, list(content.estimates))
+    yield from rows(None, None, content.estimates)
     for column, groups in content.groups.items():
         for group in groups:
-            yield from rows(column, group.name, list(group.estimates))
+            yield from rows(column, group.name, group.estimates)
     for group in content.worst:
-        yield from rows(content.record, group.name, list(group.estimates))
+        yield from rows(content.record, group.name, group.estimates)
 
 
 def _manifest(content: Content, settings: EvaluateSettings) -> str:

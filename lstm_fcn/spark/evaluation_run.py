@@ -15,7 +15,7 @@ from lstm_fcn.errors import ModelError, SettingsError
 from lstm_fcn.evaluation import Counts, Estimate, count_rows, estimate
 from lstm_fcn.labels import CLASS_NAMES, CLASSES
 from lstm_fcn.paired import differences, mcnemar
-from lstm_fcn.report.content import Comparison, Content, Group, WrongBeat
+from lstm_fcn.report.content import Comparison, Content, Group, Kinds, WrongBeat
 from lstm_fcn.scoring_settings import EvaluateSettings
 from lstm_fcn.spark.column_form import gather_probabilities
 from lstm_fcn.spark.counting import count_blocks, count_groups, count_worst_records, with_blocks
@@ -77,8 +77,7 @@ class EvaluationRun:
         models = self._models(table)
         columns = self._columns(table)
         describe_jobs(self.spark, f"{self.run_id}: count the predictions")
-        judged = self._judge(table, columns, settings.by)
-        kinds = count_kinds(judged, columns, len(classes))
+        judged, kinds = self._judge(table, settings.predictions, columns, settings.by)
         log.info(
             "stage=read run_id=%s rows=%d judged=%d failed=%d", self.run_id, kinds.rows, kinds.judged, kinds.failed
         )
@@ -152,11 +151,14 @@ class EvaluationRun:
             log.warning("stage=read no column '%s': no intervals", settings.record)
         return JudgedColumns(settings.label, settings.prediction, probability, record)
 
-    def _judge(self, table: DataFrame, columns: JudgedColumns, carried: Sequence[str]) -> DataFrame:
+    def _judge(
+        self, table: DataFrame, source: str, columns: JudgedColumns, carried: Sequence[str] = ()
+    ) -> tuple[DataFrame, Kinds]:
         keys = self.settings.keys if self.settings.beats or self.settings.against else []
         refuse_missing([*keys, *([columns.record] if columns.record else [])], table)
-        check_predictions(table, columns, self.settings.predictions)
-        return judge(table, columns, self._labels(), list(dict.fromkeys([*keys, *carried])))
+        check_predictions(table, columns, source)
+        judged = judge(table, columns, self._labels(), list(dict.fromkeys([*keys, *carried])))
+        return judged, count_kinds(judged, columns, len(self.classes), source)
 
     def _estimates(self, counts: Counts) -> list[Estimate]:
         found = estimate(counts, self.settings.draws, self.settings.seed)
@@ -184,7 +186,7 @@ class EvaluationRun:
             return None
         describe_jobs(self.spark, f"{self.run_id}: compare with {settings.against}")
         other = self._open(settings.against)
-        other_judged = self._judge(other, self._columns(other), [])
+        other_judged, _ = self._judge(other, settings.against, self._columns(other))
         pairs = pair(judged, with_label(other_judged), settings.keys)
         self.changed = changed_sides(pairs, settings.keys, self.classes, self.run_id)
         counted = count_pairs(pairs, len(self.classes))

@@ -1,7 +1,6 @@
 """The few things that a run does to files beside Spark: rename, remove, and write a small text."""
 
 import os
-import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -202,9 +201,13 @@ class HadoopFiles:
 
 def split_scheme(path: str) -> tuple[str, str, str]:
     """Take a path apart as Hadoop does, which gives no character after the host a meaning: scheme, host, rest."""
-    match = re.fullmatch(r"(?:([A-Za-z][\w+.-]*):)?(?://([^/]*))?(.*)", path, flags=re.DOTALL)
-    scheme, host, rest = match.groups() if match else ("", "", path)
-    return scheme or "", host or "", rest
+    scheme, colon, rest = path.partition(":")
+    if not colon or "/" in scheme:
+        scheme, rest = "", path
+    if not rest.startswith("//"):
+        return scheme, "", rest
+    host, slash, below = rest[2:].partition("/")
+    return scheme, host, slash + below
 
 
 def _local(path: str) -> Path:

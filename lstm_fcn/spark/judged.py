@@ -92,7 +92,7 @@ def with_label(judged: DataFrame) -> DataFrame:
     return judged.where("_error IS NULL AND _true IS NOT NULL")
 
 
-def count_kinds(judged: DataFrame, columns: JudgedColumns, classes: int) -> Kinds:
+def count_kinds(judged: DataFrame, columns: JudgedColumns, classes: int, what: str) -> Kinds:
     """Count the rows of each kind.
 
     Parameters
@@ -101,6 +101,8 @@ def count_kinds(judged: DataFrame, columns: JudgedColumns, classes: int) -> Kind
         As `judge` gives it.
     columns : JudgedColumns
     classes : int
+    what : str
+        What the table is, for the messages.
 
     Raises
     ------
@@ -117,13 +119,13 @@ def count_kinds(judged: DataFrame, columns: JudgedColumns, classes: int) -> Kind
         F.count_if(F.expr("_error IS NULL") & ~whole),
     ).collect()[0]
     if not rows:
-        raise DataError("the predictions have no rows")
+        raise DataError(f"{what} has no rows")
     if odd:
-        raise DataError(f"{odd} values of the column '{columns.prediction}' are none of the {classes} classes")
+        raise DataError(f"{what}: {odd} values of the column '{columns.prediction}' are none of the {classes} classes")
     if columns.probability is not None and odd_probabilities:
         raise DataError(
-            f"{odd_probabilities} values of the column '{columns.probability}' are not {classes} probabilities between "
-            "0 and 1, one for each class; name another with --probability"
+            f"{what}: {odd_probabilities} values of the column '{columns.probability}' are not {classes} probabilities "
+            "between 0 and 1, one for each class; name another with --probability"
         )
     errors = most_frequent(judged.where("_error IS NOT NULL").select(F.col("_error").alias("value")))
     unknown = judged.where("_error IS NULL AND _true IS NULL").select(F.col("_label").alias("value"))
@@ -131,7 +133,7 @@ def count_kinds(judged: DataFrame, columns: JudgedColumns, classes: int) -> Kind
     if not judged_rows:
         found = ", ".join(f"{label} ({count} rows)" for label, count in kinds.unknown_labels.items()) or "none"
         raise DataError(
-            f"of {rows} rows none can be judged: {failed} were not scored, and the labels of the others are none of "
-            f"the {classes} classes; found in '{columns.label}': {found}"
+            f"{what}: of {rows} rows none can be judged: {failed} were not scored, and the labels of the others are "
+            f"none of the {classes} classes; found in '{columns.label}': {found}"
         )
     return kinds

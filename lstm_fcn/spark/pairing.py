@@ -10,6 +10,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from lstm_fcn.errors import DataError
+from lstm_fcn.spark.counting import positions_of, to_dense
 from lstm_fcn.spark.tables import column
 
 
@@ -94,10 +95,8 @@ def count_pairs(pairs: DataFrame, classes: int) -> Pairs:
     if both.empty:
         raise DataError("no beat is in both predictions: are the --keys the same in both?")
     blocks = pd.Index(sorted(both["_block"].unique()))
-    joint = np.zeros((len(blocks), classes, classes, classes), dtype=np.int64)
-    block = blocks.get_indexer(pd.Index(both["_block"]))
-    place = [both[name].to_numpy(dtype=np.int64) for name in ("_true", "_called", "_other")]
-    np.add.at(joint, (block, *place), both["count"].to_numpy(dtype=np.int64))
+    place = [positions_of(blocks, both), *(both[name] for name in ("_true", "_called", "_other"))]
+    joint = to_dense((len(blocks), classes, classes, classes), place, both["count"]).astype(np.int64)
     return Pairs(joint, int(rows.loc[~in_other, "count"].sum()), int(rows.loc[~in_first, "count"].sum()))
 
 

@@ -83,16 +83,16 @@ class ScoringRun:
         describe_jobs(self.beats.sparkSession, f"{self.run_id}: count the beats")
         with as_data_errors(self.settings.beats):
             found = survey(self.beats, by, self._carried)
-        incremental, last = self.settings.incremental, self.target.last()
+        last, incremental = self.target.last(), self.settings.incremental
         if incremental and any(count.fingerprint is None for count in found.values()):
             raise DataError(
                 f"--incremental needs to know the files behind the rows, which {self.settings.beats} does not tell; "
                 "score a table of files, or give a --where that selects what is new"
             )
-        existing = self.target.existing(self.beats, self.settings.where)
+        where, everything = self.settings.where, self.target.existing(self.beats, None)
+        existing = self.target.existing(self.beats, where) if where is not None else everything
         if self.settings.limit is not None and (last is not None or existing):
             raise SettingsError("--limit is for a trial and does not replace results: give another --output")
-        everything = self.target.existing(self.beats, None)
         if last is None and everything:
             raise DataError(
                 f"{self.settings.output} holds rows, but no run of this job is known that wrote them: remove them or "

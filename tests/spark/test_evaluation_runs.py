@@ -152,16 +152,11 @@ def test_rows_that_cannot_be_judged_are_counted_and_named(save, run, tmp_path: P
     assert manifest["unknown_labels"] == {"9": 5, "None": 2}
 
 
-def without(rows: pd.DataFrame, name: str) -> pd.DataFrame:
-    kept = rows.drop(columns=name)
-    return kept if name == "probability" else kept.assign(probability=rows["probability"])
-
-
 @pytest.mark.parametrize(
     ("change", "arguments", "message"),
     [
         (lambda rows: rows.drop(columns="label"), (), "has no column 'label'; found: record"),
-        (lambda rows: rows.head(0), (), "the predictions have no rows"),
+        (lambda rows: rows.head(0), (), "predictions has no rows"),
         (lambda rows: rows.assign(label=9), (), r"of 20 rows none can be judged: .* found in 'label': 9 \(20 rows\)"),
         (lambda rows: rows.assign(prediction=5), (), "20 values of the column 'prediction' are none of the 5 classes"),
         (lambda rows: rows, ("--classes", "a,b,c,d,e,f"), "are not 6 probabilities between 0 and 1"),
@@ -256,6 +251,13 @@ class TestAgainst:
         rows = predictions(50)
         with pytest.raises(DataError, match="different labels of one beat"):
             run(save(rows), "--against", save(rows.assign(label=(rows["label"] + 1) % 5), "other"))
+
+    def test_what_is_wrong_with_the_others_is_told_of_them(self, save, run):
+        rows = predictions(50)
+        with pytest.raises(DataError, match="other: 50 values of the column 'prediction' are none of the 5 classes"):
+            run(save(rows), "--against", save(rows.assign(prediction=7), "other"))
+        with pytest.raises(DataError, match="unlabelled has no column 'label'"):
+            run(save(rows, "again"), "--against", save(rows.drop(columns="label"), "unlabelled"))
 
     def test_nothing_in_common_is_refused(self, save, run):
         rows = predictions(50)
