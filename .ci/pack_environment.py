@@ -1,4 +1,4 @@
-"""Pack what executors need to score into one archive: `make dist` does it.
+"""Pack what executors need for any of the jobs into one archive: `make dist` does it.
 
 python .ci/pack_environment.py WHEEL ARCHIVE, with the Python of the environment that is packed.
 
@@ -22,7 +22,7 @@ from zipfile import ZipFile
 
 from packaging.requirements import Requirement
 
-EXTRA = "int8"
+EXTRAS = ("int8", "records", "train")
 NOT_NEEDED = {
     "pyspark",  # comes with the executors' Spark
     "networkx",  # these two: torch compiles with them, which scoring does not do
@@ -71,7 +71,7 @@ def required(wheel: Path) -> list[Distribution]:
     """Find what the wheel requires, directly or not, among what is installed here."""
     (packed,) = distributions(path=[str(wheel)])
     found: dict[tuple[str, str], Distribution] = {}
-    waiting = [(packed, extra) for extra in ("", EXTRA)]
+    waiting = [(packed, extra) for extra in ("", *EXTRAS)]
     while waiting:
         parent, extra = waiting.pop()
         for requirement in map(Requirement, parent.requires or ()):

@@ -7,7 +7,7 @@ from lstm_fcn.console import run_job
 from lstm_fcn.job_settings import load_settings
 from lstm_fcn.settings import PrepareSettings
 from lstm_fcn.spark.session import get_session
-from lstm_fcn.spark.tables import read_table, write_table
+from lstm_fcn.spark.tables import read_table, replace_table, write_table
 
 log = logging.getLogger("prepare")
 
@@ -24,7 +24,7 @@ def main(arguments: Sequence[str]) -> None:
         from lstm_fcn.spark.csv_form import beats_of_csv
 
         beats = beats_of_csv(spark, str(settings.csv), settings.csv_split)
-    write_table(beats, settings.output)
+    (replace_table if settings.replace else write_table)(beats, settings.output)
     counts = read_table(spark, settings.output).groupBy("split", "label").count().orderBy("split", "label")
     print(counts.toPandas().to_string(index=False))
     log.info("stage=prepare output=%s", settings.output)

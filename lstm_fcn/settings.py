@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field, model_validator
-from pydantic_settings import SettingsConfigDict
+from pydantic_settings import CliImplicitFlag, SettingsConfigDict
 
 from lstm_fcn.beats import is_csv
 from lstm_fcn.hyperparameters import (
@@ -35,7 +35,11 @@ class PrepareSettings(JobSettings):
 
     records: str | None = Field(None, description="folder with the .hea, .dat and .atr files of the records")
     csv: str | None = Field(None, description="instead of records: a file like mitbih_test.csv, without a header")
-    output: str = Field(description="beat table to write (Parquet); must not be there yet")
+    output: str = Field(description="beat table to write (Parquet); must not be there yet, or see --replace")
+    replace: CliImplicitFlag[bool] = Field(
+        False,
+        description="replace the beat table that is at --output, as a scheduler's retry does; if this fails, it stays",
+    )
     test_records: Names = Field(
         [], description="records to hold out whole, e.g. s09,s10; without it, MIT-BIH's published split"
     )

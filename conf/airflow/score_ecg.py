@@ -1,13 +1,15 @@
-"""Score the day's ECGs every night: an Airflow DAG, score -> evaluate.
+"""Score the day's ECGs every night: an Airflow DAG, prepare -> score -> evaluate.
 
-The day's beats lie in DATA/beats/day=YYYY-MM-DD, as jobs/prepare.py or a job of yours has written them. The logical
-date names the partition. A run that is repeated replaces its own day, so retries are safe; one runs at a time.
+The day's annotated records lie in DATA/records/YYYY-MM-DD (WFDB). The logical date names the partition. A task that is
+repeated replaces its own day, so retries are safe; one run at a time. The jobs' run ids are their own, for each retry
+is a run.
 
 Wants apache-airflow-providers-apache-spark, a connection `spark_default`, and in the Python of the Airflow worker this
-package with its extra [report]; the executors get the environment that `make dist` packed. Variables name the places:
+package with its extras [records,report]; the executors get the environment that `make dist` packed. Variables name the
+places:
 
 airflow variables set lstm_fcn_home /srv/lstm-fcn   # the folder with jobs/, conf/ and dist/
-airflow variables set lstm_fcn_data s3a://ecg       # beats, predictions, reports
+airflow variables set lstm_fcn_data s3a://ecg       # records, beats, predictions, reports
 """
 
 from datetime import datetime, timedelta, timezone
@@ -34,7 +36,7 @@ def job(name: str, *arguments: str) -> SparkSubmitOperator:
 
 with DAG(
     dag_id="score_ecg",
-    description="beats to predictions and a report, a day at a time",
+    description="records to beats, predictions and a report, a day at a time",
     schedule="0 3 * * *",
     start_date=datetime(2026, 1, 1, tzinfo=timezone.utc),
     catchup=False,
@@ -42,6 +44,14 @@ with DAG(
     default_args={"retries": 2, "retry_delay": timedelta(minutes=15)},
     doc_md=__doc__,
 ) as dag:
+    prepare = job(
+        "prepare",
+        "--records",
+        f"{DATA}/records/{{{{ ds }}}}",
+        "--output",
+        f"{DATA}/beats/day={{{{ ds }}}}",
+        "--replace",
+    )
     score = job(
         "score",
         *("--beats", f"{DATA}/beats", "--where", DAY, "--partition-by", "day"),
@@ -50,4 +60,4 @@ with DAG(
     evaluate = job(
         "evaluate", "--predictions", f"{DATA}/scored", "--where", DAY, "--model", "mitbih", "--output", f"{DATA}/report"
     )
-    score >> evaluate
+    prepare >> score >> evaluate

@@ -54,8 +54,8 @@ def files_at(spark: SparkSession, path: str) -> Files:
         return LocalFiles() if files.scheme(path) == "file" else files
     if scheme not in ("", "file"):
         raise SettingsError(
-            f"under Spark Connect expected --output to be a table (schema.table) or a folder on a disk that client "
-            f"and server share, found {path}"
+            f"under Spark Connect expected --output to be a folder on a disk that client and server share, or, of "
+            f"score.py, a table (schema.table); found {path}"
         )
     return LocalFiles()
 

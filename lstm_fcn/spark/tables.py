@@ -11,6 +11,7 @@ from pyspark.sql import functions as F
 
 from lstm_fcn import errors
 from lstm_fcn.errors import DataError, SettingsError, StorageError
+from lstm_fcn.spark.files import files_at
 
 PATTERN = re.compile(r"[*?\[\]{}\\]")
 """What Spark takes for a pattern in a path when it reads, but not when it writes."""
@@ -127,22 +128,6 @@ def check_columns(table: DataFrame, expected: Mapping[str, tuple[str, ...]], wha
             raise DataError(f"{what}: expected column '{name}' to be {' or '.join(types)}, found {found[name]}")
 
 
-def refuse_existing(spark: SparkSession, path: str) -> None:
-    """Refuse to write where files already are: nothing is ever overwritten.
-
-    Raises
-    ------
-    DataError
-        If there is a file.
-    SettingsError
-        If the path has a character that Spark takes for a pattern when it reads, but not when it writes.
-    """
-    if PATTERN.search(path):
-        raise SettingsError(f"expected an output path without any of * ? [ ] {{ }} \\, found {path}")
-    if holds_files(spark, path):
-        raise DataError(f"{path} is there already: remove it or write somewhere else")
-
-
 def write_table(table: DataFrame, path: str) -> None:
     """Write a new Parquet table; a failed job leaves no row behind.
 
@@ -151,13 +136,57 @@ def write_table(table: DataFrame, path: str) -> None:
     Raises
     ------
     DataError
-        If there is a table already.
+        If there is a file already.
+    SettingsError
+        If the path has a character that Spark takes for a pattern when it reads, but not when it writes.
     LstmFcnError
         If a task raised one.
     """
-    refuse_existing(table.sparkSession, path)
+    _require_no_pattern(path)
+    if holds_files(table.sparkSession, path):
+        raise DataError(f"{path} is there already: remove it, write somewhere else, or --replace it")
     with own_errors_of_tasks():
         table.write.mode("append").parquet(path)
+
+
+def replace_table(table: DataFrame, path: str) -> None:
+    """Write a Parquet table in the place of one with the same columns, or of none.
+
+    The new one is written beside it and takes its place by renames, so that a job that fails or is killed leaves the
+    old one; between the two renames there is none.
+
+    Raises
+    ------
+    DataError
+        If there is something else.
+    SettingsError
+        If the path has a character of a pattern, or, under Spark Connect, is not on a disk of client and server.
+    LstmFcnError
+        If a task raised one.
+    """
+    _require_no_pattern(path)
+    spark, files = table.sparkSession, files_at(table.sparkSession, path)
+    folder, slash, name = path.rstrip("/").rpartition("/")
+    draft, old = (f"{folder}{slash}.{name}.{end}" for end in ("new", "old"))
+    files.remove(draft)
+    if holds_files(spark, path):
+        found = read_table(spark, path).columns
+        if set(found) != set(table.columns):
+            raise DataError(
+                f"{path} is there already and is no table to replace: expected the columns {', '.join(table.columns)}; "
+                f"found {', '.join(found)}. Remove it or write somewhere else"
+            )
+    write_table(table, draft)
+    files.remove(old)
+    if files.exists(path):
+        files.rename(path, old)
+    files.rename(draft, path)
+    files.remove(old)
+
+
+def _require_no_pattern(path: str) -> None:
+    if PATTERN.search(path):
+        raise SettingsError(f"expected an output path without any of * ? [ ] {{ }} \\, found {path}")
 
 
 def first_line(error: Exception) -> str:

@@ -14,11 +14,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from lstm_fcn.beats import Beats
 from lstm_fcn.engine import Engine
 from lstm_fcn.modelfile import find_model
+from lstm_fcn.records import cut_beats, read_record
 from tests.cluster.conftest import SPARK_HOME, Machine, Server, cluster
 from tests.cluster.test_standalone import require_every_row_once
 from tests.jobs.test_jobs import ROOT
@@ -102,20 +104,24 @@ def machines(folder: Path, network: Network) -> list[Machine]:
     return [here, Machine(network.far, enter, spark, bare(folder, spark))]
 
 
-def submit(master: str, beats: Path, folder: Path, host: str) -> "subprocess.Popen[bytes]":
-    command = [
-        *("spark-submit", "--master", master, "--properties-file", "conf/spark-defaults.conf"),
-        *("--archives", "dist/environment.tar.gz#environment"),
-        *("--conf", "spark.pyspark.python=./environment/bin/python", "--conf", "spark.pyspark.driver.python=python"),
-        *("--conf", "spark.sql.files.openCostInBytes=128m"),  # a task for each of the small files, so for both workers
-        *("jobs/score.py", "--beats", beats, "--model", "mitbih", "--output", folder / "scored"),
-        *("--partition-by", "day", "--precision", "int8"),
-    ]
+def command_of_readme() -> list[str]:
+    """The README's `spark-submit` on a cluster, up to the job that it names."""
+    text = (ROOT / "README.md").read_text()
+    lines = text[text.index("spark-submit --master spark://HOST:7077") :].partition("\n```")[0]
+    command = shlex.split(lines.replace("\\\n", " "))
+    assert command[-7:] == ["jobs/score.py", "--beats", "BEATS", "--model", "mitbih", "--output", "OUT"]
+    return command[:-7]
+
+
+def submit(master: str, host: str, folder: Path, job: str, *arguments: str | Path) -> "subprocess.Popen[bytes]":
+    small = ("--conf", "spark.sql.files.openCostInBytes=128m")  # a task for each small file, so for both workers
+    command = [master if part == "spark://HOST:7077" else part for part in command_of_readme()]
     own = {name: value for name, value in os.environ.items() if not name.startswith(("PYSPARK", "SPARK", "PYTHON"))}
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     env = own | {"PATH": path, "SPARK_HOME": str(SPARK_HOME), "SPARK_LOCAL_IP": host}
-    with (folder / "driver.log").open("w") as log:
-        return subprocess.Popen([str(part) for part in command], env=env, cwd=ROOT, stdout=log, stderr=log)
+    with (folder / f"{job}.log").open("w") as log:
+        given = [*command, *small, f"jobs/{job}.py", *map(str, arguments)]
+        return subprocess.Popen(given, env=env, cwd=ROOT, stdout=log, stderr=log)
 
 
 def files_of_python(worker: Server) -> set[str]:
@@ -132,24 +138,29 @@ def files_of_python(worker: Server) -> set[str]:
 
 class Run(NamedTuple):
     log: str
-    output: Path
     folder: Path
     files: list[set[str]]
 
 
 @pytest.fixture(scope="module")
-def run(archive: None, network: Network, days: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
-    """The job, done, with what the Python processes of each worker have loaded."""
+def run(
+    archive: None, network: Network, days: Path, records: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Run]:
+    """Two jobs, done, with what the Python processes of each worker have loaded to score."""
     folder = tmp_path_factory.mktemp("bare")
     try:
         with cluster(folder, machines(folder, network), host=network.near) as (master, workers):
-            job, files = submit(master, days, folder, network.near), [set[str]() for _ in workers]
+            on_cluster = (master, network.near, folder)
+            prepare = submit(*on_cluster, "prepare", "--records", records, "--output", folder / "beats")
+            assert prepare.wait() == 0, (folder / "prepare.log").read_text()
+            given = ("--beats", days, "--model", "mitbih", "--output", folder / "scored", "--partition-by", "day")
+            job, files = submit(*on_cluster, "score", *given, "--precision", "int8"), [set[str]() for _ in workers]
             while job.poll() is None:
                 files = [seen | files_of_python(worker) for seen, worker in zip(files, workers, strict=True)]
                 time.sleep(0.3)
-        log = (folder / "driver.log").read_text()
+        log = (folder / "score.log").read_text()
         assert job.returncode == 0, log
-        yield Run(log, folder / "scored", folder, files)
+        yield Run(log, folder, files)
     finally:
         for large in folder.glob("work-*/*/*/environment"):  # a gigabyte each
             shutil.rmtree(large)
@@ -165,9 +176,15 @@ def require_packed_python(run: Run, worker: int) -> None:
 
 
 def test_every_row_is_scored_as_the_engine_here_scores_it(run: Run, beats: Beats):
-    rows = require_every_row_once(run.output)
+    rows = require_every_row_once(run.folder / "scored")
     expected = Engine(find_model("mitbih"), precision="int8").probabilities(beats.series)[rows["id"] % len(beats)]
     np.testing.assert_allclose(np.stack(rows["probability"]), expected, atol=1e-5)
+
+
+def test_records_are_cut_into_the_beats_that_they_give_here(run: Run, records: Path):
+    found = pd.read_parquet(run.folder / "beats").sort_values(["record", "sample"], ignore_index=True)
+    expected = [cut_beats(read_record(records, name)).assign(record=name) for name in ("s01", "s02", "s03")]
+    pd.testing.assert_frame_equal(found[expected[0].columns], pd.concat(expected, ignore_index=True), check_dtype=False)
 
 
 def test_the_executors_python_is_the_packed_one_and_loads_nothing_from_elsewhere(run: Run):

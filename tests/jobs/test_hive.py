@@ -1,9 +1,16 @@
 """The scoring job on partitioned tables in Spark's embedded Hive metastore."""
 
 import json
+import os
+import signal
+import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from lstm_fcn.beats import Beats
@@ -77,9 +84,6 @@ def hive(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def source(tmp_path_factory: pytest.TempPathFactory, beats: Beats) -> Path:
     import datetime as dt
 
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
     days = [dt.date(2026, 1, 1)] * 9 + [dt.date(2026, 1, 2)] * 4
     series = pa.array(beats.series[:13].tolist(), pa.list_(pa.float32()))
     labels = pa.array([i % 5 for i in range(13)], pa.int32())
@@ -115,3 +119,31 @@ def test_partitioned_tables_of_any_provider_are_replaced_by_partitions(hive: Pat
     done = job("score", "--beats", output, "--model", model_file, "--output", output, **settings)
     assert done.returncode == 2
     assert "are one, or one is in the other" in done.stderr.splitlines()[-1]
+
+
+def test_a_run_into_a_table_that_is_stopped_while_it_scores_gives_its_lock_back(
+    hive: Path, beats: Beats, save_model: Callable[..., Path], tmp_path: Path
+):
+    large = save_model(filters_2=512, filters_3=1024, kernel_size_2=15)  # so that there is time to stop it
+    rows = {"id": list(range(20_000)), "beat": [beats.series[i % len(beats)].tolist() for i in range(20_000)]}
+    schema = pa.schema({"id": pa.int64(), "beat": pa.list_(pa.float32())})
+    pq.write_table(pa.table(rows, schema=schema).append_column("day", pa.array(["a"] * 20_000)), tmp_path / "b.parquet")
+    given = ["--beats", tmp_path / "b.parquet", "--model", large, "--output", "default.stopped", "--batch-size", "1"]
+    process = subprocess.Popen(
+        [sys.executable, ROOT / "jobs" / "score.py", *given, "--partition-by", "day"],
+        env=os.environ | {"SPARK_CONF_DIR": str(hive)},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    told = [process.stderr.readline()]
+    while told[-1] and "stage=plan" not in told[-1]:
+        told.append(process.stderr.readline())
+    warehouse = hive / "warehouse"
+    assert (warehouse / "stopped_lock").is_dir(), told
+    time.sleep(3)  # tasks have begun
+    process.send_signal(signal.SIGTERM)
+    told += process.communicate(timeout=60)[1].splitlines()
+    assert process.returncode == 143, told
+    assert "error: stopped on request (SIGTERM)" in told
+    assert not (warehouse / "stopped_lock").exists()
+    assert not (warehouse / "stopped").exists()

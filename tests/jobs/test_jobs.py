@@ -244,6 +244,18 @@ def test_a_broken_record_exits_with_3_and_leaves_no_table(way: Path, tmp_path: P
     assert not list((tmp_path / "beats").glob("*.parquet"))
 
 
+def test_preparing_again_exits_with_3_and_replaces_where_it_is_told_to(way: Path, tmp_path: Path):
+    given = ("--records", way / "records", "--output", tmp_path / "beats")
+    assert job("prepare", *given).returncode == 0
+    again = job("prepare", *given)
+    assert again.returncode == 3
+    assert again.stderr.splitlines()[-1].endswith(
+        "beats is there already: remove it, write somewhere else, or --replace it"
+    )
+    assert job("prepare", *given, "--replace", "--test-records", "s01").returncode == 0
+    assert set(pd.read_parquet(tmp_path / "beats").query("split == 'test'")["record"]) == {"s01"}
+
+
 def test_training_on_what_is_no_table_exits_with_3(tmp_path: Path):
     done = job("train", "--beats", tmp_path / "none", "--model", tmp_path / "m.safetensors")
     assert done.returncode == 3

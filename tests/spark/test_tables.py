@@ -4,22 +4,22 @@ import pytest
 from pyspark.sql import SparkSession
 
 from lstm_fcn.errors import DataError, SettingsError
+from lstm_fcn.spark.files import LocalFiles
 from lstm_fcn.spark.tables import (
     filter_rows,
     holds_files,
     read_table,
-    refuse_existing,
+    replace_table,
     write_table,
 )
 
 
 def test_a_table_is_written_once_and_never_over_another(spark: SparkSession, tmp_path: Path):
     path = str(tmp_path / "a table")
-    refuse_existing(spark, path)
     write_table(spark.range(3), path)
+    with pytest.raises(DataError, match="a table is there already: remove it, write somewhere else, or --replace it"):
+        write_table(spark.range(3), path)
     assert read_table(spark, path).count() == 3
-    with pytest.raises(DataError, match="a table is there already: remove it or write somewhere else"):
-        refuse_existing(spark, path)
 
 
 def test_the_remains_of_a_failed_write_are_no_table(spark: SparkSession, tmp_path: Path):
@@ -58,8 +58,50 @@ def test_an_output_path_that_spark_takes_for_a_pattern_is_refused(spark: SparkSe
         write_table(spark.range(1), path)
 
 
-def test_writing_refuses_an_existing_table_by_itself(spark: SparkSession, tmp_path: Path):
-    write_table(spark.range(3), str(tmp_path / "t"))
-    with pytest.raises(DataError, match="is there already"):
-        write_table(spark.range(3), str(tmp_path / "t"))
-    assert read_table(spark, str(tmp_path / "t")).count() == 3
+@pytest.mark.parametrize("name", ["a table", "day=2026-01-31"])
+def test_a_table_is_replaced_and_nothing_is_left_beside_it(spark: SparkSession, tmp_path: Path, name: str):
+    path = str(tmp_path / name)
+    for count in (3, 2):
+        replace_table(spark.range(count), f"{path}/")
+        assert read_table(spark, path).count() == count
+    assert [entry.name for entry in tmp_path.iterdir()] == [name]
+
+
+def test_a_table_with_other_columns_is_not_replaced(spark: SparkSession, tmp_path: Path):
+    path = str(tmp_path / "t")
+    write_table(spark.range(3).withColumnRenamed("id", "patient"), path)
+    with pytest.raises(DataError, match="no table to replace: expected the columns id; found patient"):
+        replace_table(spark.range(2), path)
+    assert read_table(spark, path).count() == 3
+    with pytest.raises(SettingsError, match="expected an output path without any of"):
+        replace_table(spark.range(2), f"{path}*")
+
+
+def test_a_replacement_that_fails_leaves_the_old_table(spark: SparkSession, tmp_path: Path):
+    path = str(tmp_path / "t")
+    write_table(spark.range(3), path)
+    with pytest.raises(Exception, match="no such beat"):
+        replace_table(spark.range(2).selectExpr("IF(id = 1, raise_error('no such beat'), id) AS id"), path)
+    assert read_table(spark, path).count() == 3
+
+
+@pytest.mark.parametrize("dies_at", [1, 2])
+def test_a_replacement_that_dies_between_its_steps_is_done_by_the_next(
+    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dies_at: int
+):
+    path, rename, renames = str(tmp_path / "t"), LocalFiles.rename, []
+
+    def die_later(self: LocalFiles, source: str, target: str) -> None:
+        renames.append(target)
+        if len(renames) == dies_at:
+            raise KeyboardInterrupt
+        rename(self, source, target)
+
+    write_table(spark.range(3), path)
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(LocalFiles, "rename", die_later)
+        replace_table(spark.range(2), path)
+    assert holds_files(spark, path) == (dies_at == 1)
+    replace_table(spark.range(4), path)
+    assert read_table(spark, path).count() == 4
+    assert [entry.name for entry in tmp_path.iterdir()] == ["t"]
