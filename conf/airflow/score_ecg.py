@@ -28,9 +28,13 @@ def job(name: str, *arguments: str) -> SparkSubmitOperator:
         name=f"lstm-fcn {name} {{{{ ds }}}}",
         application=f"{HOME}/jobs/{name}.py",
         application_args=list(arguments),
-        archives=f"{HOME}/dist/environment.tar.gz#environment",
         properties_file=f"{HOME}/conf/spark-defaults.conf",
-        conf={"spark.pyspark.python": "./environment/bin/python", "spark.pyspark.driver.python": "python3"},
+        # Here, because the operator's own `archives` is no template.
+        conf={
+            "spark.archives": f"{HOME}/dist/environment.tar.gz#environment",
+            "spark.pyspark.python": "./environment/bin/python",
+            "spark.pyspark.driver.python": "python3",
+        },
     )
 
 
