@@ -44,8 +44,8 @@ def main(environment: Path) -> None:
         facts["of its day"] = set(predictions["day"].astype(str)) == {DAY}
         facts["by the second run"] = set(predictions["run_id"]) == {runs[-1]} and len(runs) == 2
         facts["a report"] = (data / "report" / "report.html").exists()
-    for fact, holds in facts.items():
-        print(f"{'ok' if holds else 'NOT SO'}: {fact}")
+        for fact, holds in facts.items():
+            print(f"{'ok' if holds else 'NOT SO'}: {fact}")
     sys.exit(not all(facts.values()))
 
 
