@@ -6,6 +6,8 @@ from pathlib import Path
 from setuptools import find_packages, setup
 
 HERE = Path(__file__).parent
+# Not required by itself: executors and Databricks bring their own, and serverless compute refuses what installs it.
+SPARK = ["pyspark>=3.5,<5"]
 RECORDS = ["wfdb>=4.1"]
 PLOTS = ["matplotlib>=3.7"]
 # The report is a template; its tests of significance are scipy's.
@@ -41,19 +43,19 @@ setup(
         "pandas>=2.2,<3",
         "pyarrow>=15",
         "pydantic-settings[yaml]>=2.8",
-        "pyspark>=3.5,<5",
         "safetensors>=0.4.3",
         "torch>=2.4",
     ],
     extras_require={
+        "spark": SPARK,
         "records": RECORDS,
         "train": TRAIN,
         "plots": PLOTS,
         "report": REPORT,
         "int8": INT8,
         "mlflow": MLFLOW,
-        "all": RECORDS + TRAIN + REPORT + INT8 + MLFLOW,
+        "all": SPARK + RECORDS + TRAIN + REPORT + INT8 + MLFLOW,
         "bench": BENCH,
-        "dev": RECORDS + TRAIN + REPORT + INT8 + MLFLOW + DIST + TEST + LINT,
+        "dev": SPARK + RECORDS + TRAIN + REPORT + INT8 + MLFLOW + DIST + TEST + LINT,
     },
 )

@@ -23,12 +23,13 @@ from zipfile import ZipFile
 from packaging.requirements import Requirement
 
 EXTRAS = ("int8", "records", "train")
-NOT_NEEDED = {
-    "pyspark",  # comes with the executors' Spark
-    "networkx",  # these two: torch compiles with them, which scoring does not do
-    "sympy",
-}
+NOT_NEEDED = {"networkx"}  # torch compiles with it, which nothing here does
 LEFT_OUT = ["include", "test", "tests", "test_*", "*StoreTest", "protoc", "protoc-*", "*.a", "*.pyi"]
+ASKED_FOR_NEVERTHELESS = {
+    "numpy/_core/tests/__init__.py",  # these two: by numpy.testing, and that by scipy
+    "numpy/_core/tests/_natype.py",
+    "torch/_inductor/test_operators.py",  # by torch's optimizers
+}
 LEFT_OUT_OF_PYTHON = ["*-packages", "config-*", "ensurepip", "idlelib", "lib2to3", "turtledemo"]
 LEFT_OUT_OF_PYTHON += ["tkinter", "_tkinter.*", "nis.*"]  # which drag in libraries of the desktop and the network
 C_LIBRARY = ["ld-linux*", "libc.*", "libdl.*", "libm.*", "libpthread.*", "libresolv.*", "librt.*", "libutil.*"]
@@ -91,7 +92,8 @@ def installed(packages: Iterable[Distribution], folder: Path) -> Iterator[Entry]
         if package.files is None:
             sys.exit(f"error: {package.metadata['Name']} does not tell its files: install it with pip")
         for file in package.files:
-            if ".." not in file.parts and not _matches(file.parts, LEFT_OUT):
+            is_left_out = _matches(file.parts, LEFT_OUT) and str(file) not in ASKED_FOR_NEVERTHELESS
+            if ".." not in file.parts and not is_left_out:
                 yield Path(str(file.locate())), folder / file
 
 

@@ -11,6 +11,9 @@ from lstm_fcn.spark.session import get_session
 
 log = logging.getLogger("tune")
 
+AT_ONCE = 64
+"""Trials that are handed to Spark unless told otherwise; those for which it has no core wait there."""
+
 
 def main(arguments: Sequence[str]) -> None:
     """Run the job."""
@@ -37,7 +40,7 @@ def main(arguments: Sequence[str]) -> None:
     precision = str(choose_precision(settings.precision, torch.device("cpu"))).removeprefix("torch.")
     with spark_tasks(get_session("lstm-fcn tune"), fitted, held_out) as tasks:
         trials = Trials(settings.output / "state", (fitted.fingerprint(), held_out.fingerprint()), tasks)
-        jobs, started = settings.max_parallel_jobs or tasks.cores, time.monotonic()
+        jobs, started = settings.max_parallel_jobs or min(settings.max_jobs, AT_ONCE), time.monotonic()
         log.info("stage=search fitted=%d held_out=%d parallel=%d", len(fitted), len(held_out), jobs)
         found = search(settings, precision, split, trials, jobs)
     seconds = time.monotonic() - started

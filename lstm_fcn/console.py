@@ -11,6 +11,7 @@ from types import FrameType
 from lstm_fcn.errors import LstmFcnError, StoppedError, StorageError
 
 _EXTRA_OF_MODULE = {
+    "pyspark": "spark",
     "wfdb": "records",
     "sklearn": "train",
     "imblearn": "train",

@@ -2,6 +2,7 @@
 
 import argparse
 import difflib
+import json
 import logging
 import os
 from collections.abc import Sequence
@@ -24,6 +25,17 @@ def _split_names(value: Any) -> Any:
 
 Names = Annotated[list[str], NoDecode, BeforeValidator(_split_names)]
 """Names with commas between them, in every source; a YAML list is fine too."""
+
+
+def _parse_json(value: Any) -> Any:
+    try:
+        return json.loads(value) if isinstance(value, str) else value
+    except ValueError as error:
+        raise ValueError(f"expected JSON: {error}") from error
+
+
+JsonObject = Annotated[dict[str, Any], NoDecode, BeforeValidator(_parse_json)]
+"""Names and values, as JSON in a flag or a variable, which takes the place of all that the file has."""
 
 
 class JobSettings(BaseSettings):
@@ -126,4 +138,5 @@ def _explain(cls: type[JobSettings], item: Any) -> str:
     meaning = cls.model_fields[name].description
     if item["type"] == "missing":
         return f"{flag} is missing ({meaning}); {sources}"
-    return f"{flag} ({meaning}): {item['msg']}, found {item['input']!r}; {sources}"
+    told = str(item["msg"]).removeprefix("Value error, ")
+    return f"{flag} ({meaning}): {told}, found {item['input']!r}; {sources}"

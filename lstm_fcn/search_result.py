@@ -107,7 +107,7 @@ def describe_best(model: Model, record: Record, settings: TuneSettings, data: Tr
     """
     chosen = settings.model_dump() | {name: record.parameters[name] for name in SEARCHABLE}
     network = model.network()
-    header = describe(
+    described = describe(
         "best",
         network,
         Optimization(**{name: chosen[name] for name in Optimization.model_fields}),
@@ -115,4 +115,5 @@ def describe_best(model: Model, record: Record, settings: TuneSettings, data: Tr
         model.header.metrics,
         classes=data.classes,
     )
-    return serialize(network, header)
+    # The trial may have been fitted by another run, with other versions.
+    return serialize(network, described.model_copy(update={"versions": model.header.versions}))

@@ -1,7 +1,7 @@
 """The settings of the jobs: one typed class a job."""
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field, model_validator
 from pydantic_settings import CliImplicitFlag, SettingsConfigDict
@@ -14,7 +14,7 @@ from lstm_fcn.hyperparameters import (
     Optimization,
     Precision,
 )
-from lstm_fcn.job_settings import JobSettings, Names
+from lstm_fcn.job_settings import JobSettings, JsonObject, Names
 from lstm_fcn.search_space import HALVING_FACTOR, parse_space
 
 
@@ -139,9 +139,9 @@ class TuneSettings(JobSettings, Architecture, Optimization):
     search: Literal["random", "halving"] = Field(
         "random", description="halving: many trials of few epochs; the best third goes on with three times as many"
     )
-    space: dict[str, Any] = Field(description="hyperparameter -> [values] or {low, high, log}; see conf/tune.yaml")
+    space: JsonObject = Field(description="hyperparameter -> [values] or {low, high, log}; see conf/tune.yaml")
     max_jobs: int = Field(20, ge=1, le=100_000, description="trials in all, those of every rung counted")
-    max_parallel_jobs: int = Field(0, ge=0, description="trials at a time; 0: as many as Spark has cores at the start")
+    max_parallel_jobs: int = Field(0, ge=0, description="trials at a time; 0: as many as Spark has cores for")
     validation_share: float = Field(
         0.2, gt=0, le=0.5, description="share of the beats held out; their macro-F1 decides"
     )

@@ -84,6 +84,7 @@ class Trials:
     """
 
     def __init__(self, folder: Path, data: tuple[str, ...], fit: Callable[[Mapping[str, Any]], Outcome]) -> None:
+        folder.mkdir(parents=True, exist_ok=True)  # an output that cannot be written is told before a trial is fitted
         self._folder, self._data, self._fit = folder, data, fit
         self._failed: dict[str, Record] = {}
         self._fitted: list[str] = []

@@ -17,6 +17,7 @@ from lstm_fcn.trials import Outcome, Record, Trials, fit_trial
 from tests.test_training import noisy
 
 SMALL = ("--filters-1", "4", "--filters-2", "4", "--filters-3", "4", "--hidden-size", "4")
+CONF = Path(__file__).parents[1] / "conf" / "tune.yaml"
 LR = json.dumps({"lr": {"low": 0.001, "high": 0.1, "log": True}})
 FITTED, HELD_OUT = noisy(12, seed=0), noisy(4, seed=1)
 SPLIT = np.arange(60), np.arange(60, 80)
@@ -24,6 +25,15 @@ SPLIT = np.arange(60), np.arange(60, 80)
 
 def settings_of(*arguments: str, space: str = LR) -> TuneSettings:
     return load_settings(TuneSettings, ["--beats", "b", "--output", "o", "--space", space, *arguments], "tune.py")
+
+
+def test_a_space_that_is_given_takes_the_place_of_the_files(monkeypatch: pytest.MonkeyPatch):
+    given = json.dumps({"lr": {"low": 0.001, "high": 0.002}})  # the file's has log: true
+    assert settings_of("--config", str(CONF), space=given).space == json.loads(given)
+    monkeypatch.setenv("LSTM_FCN_TUNE_SPACE", LR)
+    assert settings_of("--config", str(CONF), space=given).space == json.loads(given)
+    with pytest.raises(SettingsError, match=r"--space .*: expected JSON: .* found '\{lr'"):
+        settings_of(space="{lr")
 
 
 def small_search(folder: Path, *arguments: str, space: str = LR):

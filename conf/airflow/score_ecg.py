@@ -1,6 +1,7 @@
 """Score the day's ECGs every night: an Airflow DAG, prepare -> score -> evaluate.
 
-The day's annotated records lie in DATA/records/YYYY-MM-DD (WFDB). The logical date names the partition. A task that is
+The day's annotated records lie in DATA/records/YYYY-MM-DD (WFDB). The logical date names the partition: at three
+in the morning that of the day before, whose records are all there. A task that is
 repeated replaces its own day, so retries are safe; one run at a time. The jobs' run ids are their own, for each retry
 is a run.
 
@@ -16,6 +17,7 @@ from datetime import datetime, timedelta, timezone
 
 from airflow.providers.apache.spark.operators.spark_submit import SparkSubmitOperator
 from airflow.sdk import DAG
+from airflow.timetables.interval import CronDataIntervalTimetable
 
 HOME, DATA = (f"{{{{ var.value.lstm_fcn_{name} }}}}" for name in ("home", "data"))
 DAY = "day = '{{ ds }}'"
@@ -31,6 +33,7 @@ def job(name: str, *arguments: str) -> SparkSubmitOperator:
         properties_file=f"{HOME}/conf/spark-defaults.conf",
         # Here, because the operator's own `archives` is no template.
         conf={
+            "spark.driver.extraJavaOptions": f"-Dlog4j2.configurationFile={HOME}/conf/log4j2.properties",
             "spark.archives": f"{HOME}/dist/environment.tar.gz#environment",
             "spark.pyspark.python": "./environment/bin/python",
             "spark.pyspark.driver.python": "python3",
@@ -41,7 +44,7 @@ def job(name: str, *arguments: str) -> SparkSubmitOperator:
 with DAG(
     dag_id="score_ecg",
     description="records to beats, predictions and a report, a day at a time",
-    schedule="0 3 * * *",
+    schedule=CronDataIntervalTimetable("0 3 * * *", timezone="UTC"),
     start_date=datetime(2026, 1, 1, tzinfo=timezone.utc),
     catchup=False,
     max_active_runs=1,

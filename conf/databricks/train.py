@@ -22,7 +22,7 @@ spark = get_session("lstm-fcn notebooks")
 # COMMAND ----------
 
 # MAGIC %md
-# MAGIC Records: your own below `FOLDER/records`, or else four simulated ones. `s04` is held out whole.
+# MAGIC Records: your own below `FOLDER/records`, or else four simulated ones. The last one is held out whole.
 
 # COMMAND ----------
 
@@ -38,7 +38,8 @@ if not records.exists():
 
 from lstm_fcn.spark.wfdb_records import beats_of_records
 
-beats = beats_of_records(spark, str(records.absolute()), test_records=("s04",))
+last = max(file.stem for file in records.glob("*.hea"))
+beats = beats_of_records(spark, str(records.absolute()), test_records=(last,))
 beats.write.mode("overwrite").parquet(f"{Path(FOLDER).absolute()}/beats")
 
 # COMMAND ----------

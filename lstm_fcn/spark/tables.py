@@ -5,16 +5,19 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from py4j.protocol import Py4JJavaError
-from pyspark.errors import AnalysisException, PySparkException
+from pyspark.errors import AnalysisException, PySparkException, PythonException
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from lstm_fcn import errors
 from lstm_fcn.errors import DataError, SettingsError, StorageError
-from lstm_fcn.spark.files import files_at
+from lstm_fcn.spark.files import Files, files_at
 
 PATTERN = re.compile(r"[*?\[\]{}\\]")
 """What Spark takes for a pattern in a path when it reads, but not when it writes."""
+
+_OF_A_TABLE = re.compile(r".*\.parquet|_SUCCESS|_temporary|\..*\.crc|_(started|committed)_\d+")
+"""What Spark leaves in a table's folder; the last two on Databricks."""
 
 _DISK_FULL = re.compile(r"No space left on device|File too large|Disk quota exceeded")
 _RAISED_BY_US = re.compile(r"lstm_fcn\.errors\.(\w+): (.+)")
@@ -165,23 +168,31 @@ def replace_table(table: DataFrame, path: str) -> None:
         If a task raised one.
     """
     _require_no_pattern(path)
-    spark, files = table.sparkSession, files_at(table.sparkSession, path)
+    files = files_at(table.sparkSession, path)
     folder, slash, name = path.rstrip("/").rpartition("/")
     draft, old = (f"{folder}{slash}.{name}.{end}" for end in ("new", "old"))
+    if files.exists(old) and not files.exists(path):  # somebody died between the renames
+        files.rename(old, path)
+    _require_replaceable(table, path, files)
     files.remove(draft)
-    if holds_files(spark, path):
-        found = read_table(spark, path).columns
-        if set(found) != set(table.columns):
-            raise DataError(
-                f"{path} is there already and is no table to replace: expected the columns {', '.join(table.columns)}; "
-                f"found {', '.join(found)}. Remove it or write somewhere else"
-            )
     write_table(table, draft)
     files.remove(old)
     if files.exists(path):
         files.rename(path, old)
     files.rename(draft, path)
     files.remove(old)
+
+
+def _require_replaceable(table: DataFrame, path: str, files: Files) -> None:
+    """Refuse to replace what is more than a table, or has other columns."""
+    others = [name for name in files.names(path) if not _OF_A_TABLE.fullmatch(name)]
+    found = read_table(table.sparkSession, path).columns if holds_files(table.sparkSession, path) else table.columns
+    if others or set(found) != set(table.columns):
+        odd = others[0] if others else f"the columns {', '.join(found)}"
+        raise DataError(
+            f"{path} is no table to replace: expected nothing but Parquet files with the columns "
+            f"{', '.join(table.columns)}; found {odd}. Remove it or write somewhere else"
+        )
 
 
 def _require_no_pattern(path: str) -> None:
@@ -196,7 +207,15 @@ def first_line(error: Exception) -> str:
         while cause.getCause() is not None:
             cause = cause.getCause()
         return str(cause.toString()).strip().splitlines()[0]
+    if isinstance(error, PythonException):
+        return python_reason(error)
     return str(error).strip().splitlines()[0]
+
+
+def python_reason(error: Exception) -> str:
+    """Give the last line that Spark says before its own stack trace: it ends Python's, where there is one."""
+    told = str(error.java_exception.getMessage()) if isinstance(error, Py4JJavaError) else str(error)
+    return re.split(r"\n\s+at |\nJVM stacktrace", told)[0].strip().splitlines()[-1]
 
 
 def quoted(name: str) -> str:

@@ -9,17 +9,20 @@ asks for is a Spark job of one task.
 
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from py4j.protocol import Py4JJavaError
-from pyspark import Broadcast, SparkContext, TaskContext
+from pyspark import Broadcast, InheritableThread, SparkContext, TaskContext
+from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
 from lstm_fcn.beats import Beats
 from lstm_fcn.errors import SettingsError
 from lstm_fcn.spark.session import is_classic
+from lstm_fcn.spark.tables import python_reason
 
 if TYPE_CHECKING:
     from lstm_fcn.trials import Outcome
@@ -58,14 +61,11 @@ class SparkTasks:
     def __init__(self, context: SparkContext, beats: "Broadcast[tuple[Beats, Beats]]") -> None:
         self._context, self._beats = context, beats
         self._group = f"lstm-fcn tune {uuid.uuid4().hex[:8]}"
-
-    @property
-    def cores(self) -> int:
-        """Trials that can run at a time, as far as Spark knows by now."""
-        return self._context.defaultParallelism
+        self._is_over = False
 
     def cancel(self) -> None:
         """End the trials that are under way."""
+        self._is_over = True
         self._context.cancelJobGroup(self._group)
 
     def __call__(self, parameters: Mapping[str, Any]) -> "Outcome":
@@ -81,15 +81,27 @@ class SparkTasks:
             context = TaskContext.get()
             return fit_trial(*beats.value, asked, threads=context.cpus() if context else 1)
 
-        self._context.setJobGroup(self._group, "a trial")
-        try:
+        def collect() -> "Outcome":
+            self._context.setJobGroup(self._group, "a trial")
             return self._context.parallelize([dict(parameters)], 1).map(task).collect()[0]
-        except Py4JJavaError as error:
-            if self._context._jsc.sc().isStopped():
+
+        try:
+            return _in_a_thread(collect)
+        except (Py4JJavaError, PySparkException) as error:
+            if self._is_over or self._context._jsc.sc().isStopped():
                 raise  # not this trial's fault, and no other will fare better
-            return Outcome(None, f"the task was lost: {_reason(error)}", time.monotonic() - started)
+            return Outcome(None, f"the task was lost: {python_reason(error)}", time.monotonic() - started)
 
 
-def _reason(error: Py4JJavaError) -> str:
-    """Give the last line that Spark says before its own stack trace: it ends Python's, where there is one."""
-    return str(error.java_exception.getMessage()).split("\n\tat ")[0].strip().splitlines()[-1]
+def _in_a_thread(call: "Callable[[], Outcome]") -> "Outcome":
+    """Call, and wait so that a signal can interrupt it: one that comes while py4j waits tears its connection."""
+    future: Future[Outcome] = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(call())
+        except BaseException as error:
+            future.set_exception(error)
+
+    InheritableThread(target=run, daemon=True).start()
+    return future.result()

@@ -24,6 +24,8 @@ from lstm_fcn.records import cut_beats, read_record
 from tests.cluster.conftest import SPARK_HOME, Machine, Server, cluster
 from tests.cluster.test_standalone import require_every_row_once
 from tests.jobs.test_jobs import ROOT
+from tests.spark.test_tuning import arguments_of, write_beats
+from tests.test_training import noisy
 
 
 @pytest.fixture(scope="module")
@@ -146,13 +148,16 @@ class Run(NamedTuple):
 def run(
     archive: None, network: Network, days: Path, records: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Run]:
-    """Two jobs, done, with what the Python processes of each worker have loaded to score."""
+    """Three jobs, done, with what the Python processes of each worker have loaded to score."""
     folder = tmp_path_factory.mktemp("bare")
     try:
         with cluster(folder, machines(folder, network), host=network.near) as (master, workers):
             on_cluster = (master, network.near, folder)
             prepare = submit(*on_cluster, "prepare", "--records", records, "--output", folder / "beats")
             assert prepare.wait() == 0, (folder / "prepare.log").read_text()
+            labelled = write_beats(noisy(20, seed=0), folder / "labelled")
+            asked = arguments_of(labelled, folder / "tuning", "--max-jobs", "2", "--epochs", "1")
+            assert submit(*on_cluster, "tune", *asked).wait() == 0, (folder / "tune.log").read_text()
             given = ("--beats", days, "--model", "mitbih", "--output", folder / "scored", "--partition-by", "day")
             job, files = submit(*on_cluster, "score", *given, "--precision", "int8"), [set[str]() for _ in workers]
             while job.poll() is None:
@@ -185,6 +190,10 @@ def test_records_are_cut_into_the_beats_that_they_give_here(run: Run, records: P
     found = pd.read_parquet(run.folder / "beats").sort_values(["record", "sample"], ignore_index=True)
     expected = [cut_beats(read_record(records, name)).assign(record=name) for name in ("s01", "s02", "s03")]
     pd.testing.assert_frame_equal(found[expected[0].columns], pd.concat(expected, ignore_index=True), check_dtype=False)
+
+
+def test_trials_are_fitted(run: Run):
+    assert set(pd.read_parquet(run.folder / "tuning" / "trials")["status"]) == {"done"}
 
 
 def test_the_executors_python_is_the_packed_one_and_loads_nothing_from_elsewhere(run: Run):

@@ -76,7 +76,7 @@ def test_killed_and_then_stopped_it_goes_on_to_the_same_result_and_repeats_no_tr
     after_kill = done(broken)
     assert 0 < len(after_kill) < 8
 
-    process = start(beats, broken, *search)
+    process = start(beats, broken, *search, "--max-parallel-jobs", "1")
     wait_for(lambda: len(done(broken)) > len(after_kill), process)
     process.send_signal(signal.SIGTERM)
     assert "error: stopped on request (SIGTERM)" in finish(process, 143).splitlines()

@@ -13,6 +13,7 @@ from databricks.bundles.jobs import Job
 from lstm_fcn.job_settings import load_settings
 from lstm_fcn.scoring_settings import EvaluateSettings, ScoreSettings
 from lstm_fcn.settings import PrepareSettings
+from lstm_fcn.simulate import write_records
 from tests.jobs.test_jobs import ROOT, run
 
 FOLDER = ROOT / "conf" / "databricks"
@@ -22,9 +23,13 @@ ONE_AFTER_THE_OTHER = "import runpy, sys\nfor notebook in sys.argv[1:]:\n    run
 
 @pytest.mark.parametrize("session", ["classic", "connect"])
 def test_the_notebooks_run_as_they_stand(session: str, tmp_path: Path):
-    if session == "connect" and pyspark.__version__.startswith("3."):
-        pytest.skip("pyspark 3.5 does not ship the Spark Connect server")
-    where = {"SPARK_REMOTE": "local[2]"} if session == "connect" else {}
+    where = {}
+    if session == "connect":
+        if pyspark.__version__.startswith("3."):
+            pytest.skip("pyspark 3.5 does not ship the Spark Connect server")
+        where = {"SPARK_REMOTE": "local[2]"}
+    else:  # on records of one's own
+        write_records(tmp_path / "a volume" / "records", records=2, seconds=120, seed=1)
     files = [FOLDER / f"{name}.py" for name in NOTEBOOKS]
     done = run(
         *(sys.executable, "-c", ONE_AFTER_THE_OTHER, *files),

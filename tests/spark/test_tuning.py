@@ -20,6 +20,7 @@ from lstm_fcn.labels import CLASSES
 from lstm_fcn.modelfile import read_model
 from lstm_fcn.sampling import hold_out
 from lstm_fcn.settings import TuneSettings
+from lstm_fcn.spark.tasks import spark_tasks
 from lstm_fcn.validation import macro_f1
 from tests.test_training import noisy
 
@@ -106,8 +107,9 @@ def test_the_best_model_scores_as_its_row_says(halved: Path, table: Path):
 
 
 def test_the_same_command_again_fits_nothing(
-    spark: SparkSession, halved: Path, table: Path, caplog: pytest.LogCaptureFixture
+    spark: SparkSession, halved: Path, table: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ):
+    monkeypatch.setattr("lstm_fcn.provenance.versions", lambda: {"torch": "another"})  # which has fitted nothing
     before = {file: file.stat().st_mtime_ns for file in (halved / "state").iterdir()}
     best = (halved / "best.safetensors").read_bytes()
     with caplog.at_level("INFO"):
@@ -135,6 +137,29 @@ def test_a_label_left_in_the_beats_is_refused_before_any_trial(spark: SparkSessi
     with pytest.raises(DataError, match=r"'beat\[100\]' determines the label of every one of 100 series"):
         run(write_beats(beats, tmp_path / "beats"), tmp_path / "o")
     assert not (tmp_path / "o").exists()
+
+
+def test_an_output_that_cannot_be_written_is_told_before_any_trial(
+    spark: SparkSession, table: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    (tmp_path / "o").write_text("a file")
+    with caplog.at_level("INFO"), pytest.raises(OSError, match="Not a directory"):
+        run(table, tmp_path / "o")
+    assert "stage=search" not in caplog.text
+
+
+class TooLarge:
+    """Beats that no executor has the memory for."""
+
+    def __reduce__(self) -> tuple:
+        return exec, ("raise MemoryError('no room')",)
+
+
+def test_a_trial_for_which_an_executor_cannot_even_get_the_beats_has_the_reason(spark: SparkSession):
+    with spark_tasks(spark, TooLarge(), TooLarge()) as tasks:
+        outcome = tasks({})
+    assert outcome.model is None
+    assert outcome.error == "the task was lost: MemoryError: no room"
 
 
 def test_the_conf_that_is_there_has_a_space_of_its_own():
