@@ -91,7 +91,7 @@ def score(
     series = column(beat).cast("array<float>")
     scored = table.withColumn("_score", _scoring_function(spark, model, precision, device, batch_size)(series))
     added = [F.lit(model.reference).alias("model"), F.lit(run_id or new_run_id()).alias("run_id")]
-    return scored.select("*", "_score.*", *added).drop(column(beat), F.col("_score"))
+    return scored.select("*", "_score.*", *added).drop(column(beat)).drop("_score")
 
 
 def register(
