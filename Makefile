@@ -51,7 +51,7 @@ lint: setup  ## ruff and mypy
 test: lint  ## every test; with MITDB=DIR those on the real records too
 	"$(RUN)" -m pytest $(TESTS)
 
-bench: $(VENV)/.bench-installed  ## speed and memory against the usual ways (an hour); with MITDB=DIR on the real beats
+bench: $(VENV)/.bench-installed  ## speed and memory against the usual ways (more than half an hour); with MITDB=DIR on the real beats
 	"$(RUN)" tests/benchmarks/bench_training.py --output out/bench-training.json
 	"$(RUN)" tests/benchmarks/bench_engine.py --output out/bench-engine.json
 	"$(RUN)" tests/benchmarks/bench_job.py --output out/bench-job.json
