@@ -105,7 +105,9 @@ def test_a_run_whose_id_is_not_later_than_the_last_ones_publishes_nothing(
 def test_tables_of_other_names_are_left_alone(spark: SparkSession, run, write_days):
     table = str(write_days(d1=2))
     spark.read.parquet(table).write.saveAsTable("default.mine_staging")
-    spark.sql("CREATE TABLE default.mine_staging_20260101T000000Z_0123abcd (a int)")  # what a dead run left
+    spark.sql(
+        "CREATE TABLE default.mine_staging_20260101T000000Z_0123abcd (a int) USING parquet"
+    )  # what a dead run left
     run("default.mine_staging", Place(spark, "default.mine"), *BY_DAY)
     names = {each.name for each in spark.catalog.listTables("default") if each.name.startswith("mine")}
     assert names == {"mine", "mine_metrics", "mine_runs", "mine_staging"}
