@@ -20,8 +20,8 @@ def main(arguments: Sequence[str]) -> None:
     from lstm_fcn.spark.models import load_model
     from lstm_fcn.spark.session import get_session
 
-    refuse_output(settings)
     spark = get_session("lstm-fcn evaluate")
+    refuse_output(spark, settings)
     model = load_model(spark, settings.model) if settings.model else None
     run = EvaluationRun(spark, settings, model)
     content = run.evaluate()

@@ -99,10 +99,14 @@ def roc_curve(scores: NDArray[np.float64]) -> Curve:
 
 
 def precision_recall_curve(scores: NDArray[np.float64]) -> Curve:
-    """Give the precision-recall curve of one class, (SCORE_BINS, 2) counts as `roc_auc` takes them."""
+    """Give the precision-recall curve of one class, (SCORE_BINS, 2) counts as `roc_auc` takes them.
+
+    The precision at a point holds from the recall before it on, as in the average precision.
+    """
     fallen = np.cumsum(scores[::-1], axis=0)
     fallen = fallen[fallen.sum(axis=1) > 0]
-    return _without_repeats(Curve(ratio(fallen[:, 1], fallen[-1, 1]), ratio(fallen[:, 1], fallen.sum(axis=1))))
+    recall, precision = ratio(fallen[:, 1], fallen[-1, 1]), ratio(fallen[:, 1], fallen.sum(axis=1))
+    return _without_repeats(Curve(np.append(0, recall), np.append(precision[:1], precision)))
 
 
 def _without_repeats(curve: Curve) -> Curve:

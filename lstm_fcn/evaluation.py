@@ -14,6 +14,9 @@ from lstm_fcn.metrics import OVERALL, Figures, defined, figures, ratio, supports
 THRESHOLDS = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
 """Confidences below which beats are withheld, to see what is left."""
 
+_DRAWS_AT_A_TIME = 1000
+"""So that the counts of all draws need not be held at once."""
+
 _PRINTED_OF_CLASS = ("Se", "+P", "F1")
 _PRINTED = ("accuracy", "balanced_accuracy", "macro_f1", "kappa", "jk", "brier", "ece")
 
@@ -56,7 +59,7 @@ class Counts:
 
 
 class Estimate(NamedTuple):
-    """A figure and its 95 % interval, which is None where it has none."""
+    """A figure and its 95 % interval, which is None where it has none: fewer than two blocks have beats behind it."""
 
     class_: str
     metric: str
@@ -85,11 +88,16 @@ def estimate(counts: Counts, draws: int, seed: int) -> list[Estimate]:
     """
     blocks = len(counts.confusion)
     values = _figures(counts, np.ones((1, blocks)))
-    drawn = _figures(counts, draw_blocks(blocks, draws, seed))
+    weights = draw_blocks(blocks, draws, seed)
+    parts = [_figures(counts, weights[at : at + _DRAWS_AT_A_TIME]) for at in range(0, len(weights), _DRAWS_AT_A_TIME)]
     support = supports(counts.confusion.sum(axis=0), counts.classes)
+    blocks_with = dict(zip(counts.classes, counts.confusion.any(axis=2).sum(axis=0), strict=True))
     found = []
     for (name, metric), value in values.items():
-        low, high = interval(drawn[name, metric]) or (None, None)
+        low = high = None
+        # The beats of a class that a single block has are the same in each draw that has any.
+        if parts and blocks_with.get(name, blocks) > 1:
+            low, high = interval(np.concatenate([part[name, metric] for part in parts])) or (None, None)
         found.append(Estimate(name, metric, defined(value[0]), low, high, support[name]))
     return found
 
@@ -107,7 +115,7 @@ def count_rows(confusion: NDArray[np.int64], classes: Sequence[str]) -> list[Est
 def _figures(counts: Counts, weights: NDArray[np.float64]) -> Figures:
     """Compute figures of weighted sums over the blocks: (draws, R) weights to arrays (draws,)."""
     confusion = sum_blocks(weights, counts.confusion)
-    found = figures(confusion, counts.classes)
+    found = figures(confusion, counts.classes, needed=counts.confusion.sum(axis=(0, 2)) > 0)
     if counts.probabilities is None:
         return found
     return found | _probability_figures(counts.probabilities, counts.classes, weights, confusion.sum(axis=(-2, -1)))

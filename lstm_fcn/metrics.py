@@ -42,7 +42,7 @@ class Measure(NamedTuple):
     support: int
 
 
-def figures(confusion: NDArray[np.float64], classes: Sequence[str]) -> Figures:
+def figures(confusion: NDArray[np.float64], classes: Sequence[str], needed: NDArray[np.bool_] | None = None) -> Figures:
     """Compute all figures of one or many confusion matrices.
 
     Parameters
@@ -50,6 +50,9 @@ def figures(confusion: NDArray[np.float64], classes: Sequence[str]) -> Figures:
     confusion : (..., C, C) array
         Beats by true class (row) and predicted class (column).
     classes : sequence of C str
+    needed : (C,) bool array, optional
+        Classes without whose beats their F1 and the averages are not defined: in a draw of a bootstrap, those that
+        the whole sample has. Else a draw that misses a class would be an average over fewer and easier ones.
 
     Returns
     -------
@@ -61,16 +64,17 @@ def figures(confusion: NDArray[np.float64], classes: Sequence[str]) -> Figures:
     support, called = confusion.sum(axis=-1), confusion.sum(axis=-2)
     accuracy = ratio(hits.sum(axis=-1), total)
     by_chance = ratio((support * called).sum(axis=-1), total**2)
+    missed = (support == 0) & (False if needed is None else needed)
     of_class = {
         "Se": ratio(hits, support),
         "+P": ratio(hits, called),
         "FPR": ratio(called - hits, total[..., None] - support),
-        "F1": ratio(2 * hits, support + called),
+        "F1": np.where(missed, np.nan, ratio(2 * hits, support + called)),
     }
     found: Figures = {
         (OVERALL, "accuracy"): accuracy,
-        (OVERALL, "balanced_accuracy"): _mean(of_class["Se"]),
-        (OVERALL, "macro_f1"): _mean(of_class["F1"]),
+        (OVERALL, "balanced_accuracy"): np.where(missed.any(axis=-1), np.nan, _mean(of_class["Se"])),
+        (OVERALL, "macro_f1"): np.where(missed.any(axis=-1), np.nan, _mean(of_class["F1"])),
         (OVERALL, "kappa"): ratio(accuracy - by_chance, 1 - by_chance),
     }
     for i, name in enumerate(classes):

@@ -84,9 +84,9 @@ def differences(joint: NDArray[np.int64], classes: Sequence[str], draws: int, se
     classes : sequence of C str
     draws, seed : int
     """
-    blocks = len(joint)
+    blocks, needed = len(joint), joint.sum(axis=(0, 2, 3)) > 0
     whole, drawn = (
-        [figures(sum_blocks(weights, joint.sum(axis=axis)), classes) for axis in (3, 2)]
+        [figures(sum_blocks(weights, joint.sum(axis=axis)), classes, needed) for axis in (3, 2)]
         for weights in (np.ones((1, blocks)), draw_blocks(blocks, draws, seed))
     )
     found = []

@@ -9,6 +9,7 @@ from pydantic_settings import CliImplicitFlag, SettingsConfigDict
 from lstm_fcn.hyperparameters import SCORING_BATCH_SIZE, ScoringDevice, ScoringPrecision
 from lstm_fcn.job_settings import JobSettings, Names
 from lstm_fcn.labels import CLASSES
+from lstm_fcn.metrics import OVERALL
 
 _MOST_CLASSES = 50
 
@@ -84,8 +85,8 @@ class EvaluateSettings(JobSettings):
     where: str | None = Field(None, description="SQL condition on the predictions to judge, e.g. \"split = 'test'\"")
     label: str = Field("label", description="column with the true label, an integer")
     prediction: str = Field("prediction", description="column with the label that was called")
-    probability: str = Field(
-        "probability", description="column with the array of the classes' probabilities; or p_1, p_2, ..."
+    probability: str | None = Field(
+        "probability", description="column with the array of the classes' probabilities, else p_1, p_2, ...; or none"
     )
     record: str = Field("record", description="column that tells patients apart; intervals are drawn over its values")
     by: Names = Field([], description="columns to give figures of each value of, e.g. split,group")
@@ -118,6 +119,8 @@ class EvaluateSettings(JobSettings):
             raise ValueError("expected --classes or --model, which has its own, found both")
         if not 2 <= len(self.classes) <= _MOST_CLASSES or len(set(self.classes)) != len(self.classes):
             raise ValueError(f"expected 2 to {_MOST_CLASSES} different --classes, found {','.join(self.classes)}")
+        if OVERALL in self.classes:
+            raise ValueError(f"no class can be called '{OVERALL}', which stands for all of them")
         if not self.keys:
             raise ValueError("expected at least one column in --keys, found none")
         return self

@@ -71,6 +71,7 @@ def content(**changes: object) -> Content:
         "groups": {"split": groups},
         "record": "record",
         "records": 3,
+        "without_record": 0,
         "worst": groups,
         "gallery": wrong_beats(),
         "comparison": comparison,

@@ -90,8 +90,8 @@ def test_curves_run_from_corner_to_corner_and_leave_out_empty_bins():
     assert roc.x.tolist() == pytest.approx([0, 0, 2 / 6, 2 / 6, 1])
     assert roc.y.tolist() == pytest.approx([0, 3 / 4, 3 / 4, 1, 1])
     curve = precision_recall_curve(scores)
-    assert curve.x.tolist() == pytest.approx([3 / 4, 3 / 4, 1, 1])
-    assert curve.y.tolist() == pytest.approx([1, 3 / 5, 4 / 6, 4 / 10])
+    assert curve.x.tolist() == pytest.approx([0, 3 / 4, 3 / 4, 1, 1])
+    assert curve.y.tolist() == pytest.approx([1, 1, 3 / 5, 4 / 6, 4 / 10])
 
 
 def confident(rows: list[tuple[float, bool]]) -> NDArray[np.float64]:
@@ -125,3 +125,10 @@ def test_many_histograms_at_once_are_each_as_alone():
     many = rng.integers(0, 3, (4, SCORE_BINS, 2)).astype(float)
     assert roc_auc(many).value == pytest.approx([float(roc_auc(each).value) for each in many])
     assert average_precision(many).error == pytest.approx([float(average_precision(each).error) for each in many])
+
+
+def test_the_steps_of_a_precision_recall_curve_have_the_average_precision_as_their_area():
+    scores = binned(np.array([1, 1, 1, 1, 0, 0, 0, 1, 0, 0]), np.array([2, 2, 2, 2, 2, 2, 0.5, -1, -1, -1]))
+    curve = precision_recall_curve(scores)
+    assert (curve.x[0], curve.x[-1]) == (0, 1)
+    assert np.sum(np.diff(curve.x) * curve.y[1:]) == pytest.approx(float(average_precision(scores).value))

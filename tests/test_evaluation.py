@@ -52,3 +52,23 @@ def test_the_printed_table_has_intervals_where_there_are_some():
     assert "(" not in lines[1]
     printed = format_estimates(estimate(counts(4), 100, 0), "NSVFQ")
     assert printed.count("(") == 5 * 3 + 7
+
+
+def test_a_draw_without_a_class_that_the_sample_has_is_no_average_over_the_others():
+    confusion = np.zeros((20, 3, 3), np.int64)
+    confusion[:, 0, 0], confusion[:, 1, 1] = 100, 100  # two classes always right
+    confusion[:2, 2, 0] = 5  # the third in two records, always wrong
+    found = by_name(estimate(Counts(("a", "b", "c"), confusion), 500, 0))
+    assert found["all", "balanced_accuracy"].value == pytest.approx(2 / 3)
+    assert found["all", "balanced_accuracy"].high == pytest.approx(2 / 3)
+    assert found["all", "macro_f1"].high < 0.67
+    assert found["c", "F1"].high == 0
+
+
+def test_a_class_of_one_record_has_no_interval_and_many_draws_are_as_one():
+    confusion = np.zeros((20, 2, 2), np.int64)
+    confusion[:, 0, 0] = confusion[:10, 0, 1] = 10
+    confusion[0, 1] = [3, 7]
+    found = by_name(estimate(Counts(("a", "b"), confusion), 2500, 0))
+    assert (found["b", "Se"].value, found["b", "Se"].low, found["b", "Se"].high) == (0.7, None, None)
+    assert found["a", "Se"].low < found["a", "Se"].value < found["a", "Se"].high

@@ -135,7 +135,8 @@ class Content:
         Column -> its groups.
     record : str or None
         The column with the records.
-    records : int
+    records, without_record : int
+        Records, and beats of which it is not known.
     worst : sequence of Group
         The records with the lowest accuracy, the first at most.
     gallery : sequence of WrongBeat
@@ -157,6 +158,7 @@ class Content:
     groups: Mapping[str, Sequence[Group]]
     record: str | None
     records: int
+    without_record: int
     worst: Sequence[Group]
     gallery: Sequence[WrongBeat]
     comparison: Comparison | None

@@ -45,7 +45,7 @@ def draw_beat(beat: WrongBeat) -> Markup:
             _rule_as_ecg_paper(ax, beat.strip.unit)
         if beat.activation is not None:
             _shade(ax, time, beat.activation[:length])
-        ax.set_xlabel("value" if beat.frequency is None else "ms from the R peak")
+        ax.set_xlabel("value" if beat.frequency is None and beat.strip is None else "ms from the R peak")
         ax.margins(x=0)
     return picture(figure, _told(beat))
 

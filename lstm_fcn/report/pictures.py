@@ -1,6 +1,7 @@
 """The curves of a report: class distribution, ROC, precision-recall, calibration, withholding."""
 
 from collections.abc import Callable, Sequence
+from typing import Literal
 
 import numpy as np
 from markupsafe import Markup
@@ -34,13 +35,14 @@ def draw_classes(confusion: NDArray[np.int64], classes: Sequence[str]) -> Markup
 
 def draw_roc(scores: NDArray[np.float64], classes: Sequence[str], areas: Sequence[float | None]) -> Markup:
     """Draw the ROC curves (C, SCORE_BINS, 2) of all classes."""
-    return _draw_curves("ROC", roc_curve, scores, classes, areas, ("false positive rate", "sensitivity (Se)"))
+    names = ("false positive rate", "sensitivity (Se)")
+    return _draw_curves("ROC", roc_curve, scores, classes, areas, names, "default")
 
 
 def draw_precision_recall(scores: NDArray[np.float64], classes: Sequence[str], areas: Sequence[float | None]) -> Markup:
     """Draw the precision-recall curves (C, SCORE_BINS, 2) of all classes."""
     names = ("sensitivity (Se)", "positive predictivity (+P)")
-    return _draw_curves("Precision-recall", precision_recall_curve, scores, classes, areas, names)
+    return _draw_curves("Precision-recall", precision_recall_curve, scores, classes, areas, names, "steps-pre")
 
 
 def _draw_curves(
@@ -50,7 +52,9 @@ def _draw_curves(
     classes: Sequence[str],
     areas: Sequence[float | None],
     labels: tuple[str, str],
+    drawstyle: Literal["default", "steps-pre"],
 ) -> Markup:
+    """Draw curves as their areas are computed: straight from point to point, or in steps."""
     with style():
         figure = Figure(figsize=_SIZE, layout="constrained")
         ax = figure.subplots()
@@ -58,8 +62,9 @@ def _draw_curves(
             if area is None:
                 continue  # a class without beats has no curve
             curve = curve_of(scores[i])
-            color, dashes = COLORS[i % len(COLORS)], DASHES[i % len(DASHES)]
-            ax.step(curve.x, curve.y, where="post", label=f"{name}  {area:.3f}", color=color, linestyle=dashes)
+            color, dashes = COLORS[i % len(COLORS)], DASHES[(i + i // len(COLORS)) % len(DASHES)]
+            label = f"{name}  {area:.3f}"
+            ax.plot(curve.x, curve.y, drawstyle=drawstyle, label=label, color=color, linestyle=dashes)
         ax.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), xlabel=labels[0], ylabel=labels[1])
         ax.grid(visible=True)
         ax.legend(title="class, area", loc="lower right" if title == "ROC" else "lower left")

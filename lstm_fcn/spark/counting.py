@@ -20,6 +20,7 @@ MOST_GROUPS = 100
 """Values of a column to give figures for."""
 
 _SMALLEST = 1e-9
+_OF_A_FLOAT = 1e-5
 
 
 def with_blocks(judged: DataFrame) -> tuple[DataFrame, int]:
@@ -28,8 +29,9 @@ def with_blocks(judged: DataFrame) -> tuple[DataFrame, int]:
     Returns
     -------
     DataFrame, int
-        The number of records.
+        The number of records. Beats without one are taken for one more.
     """
+    judged = judged.withColumn("_record", F.coalesce("_record", F.lit("NULL")))
     records = judged.select("_record").distinct().count()
     group = F.pmod(F.xxhash64("_record"), F.lit(MOST_BLOCKS)).cast("string")
     block = F.col("_record") if records <= MOST_BLOCKS else group
@@ -68,7 +70,7 @@ def _count_probabilities(judged: DataFrame, blocks: pd.Index, classes: int) -> P
         .toPandas()
     )
     block, shape = positions_of(blocks, scores), (len(blocks), classes)
-    right, bins = (F.col("_true") == F.col("_called")).cast("int"), F.floor(F.col("_confidence") * CONFIDENCE_BINS)
+    right, bins = (F.col("_true") == F.col("_called")).cast("int"), _confidence_bin(F.col("_confidence"))
     confidence = (
         judged.select(
             "_block", F.least(bins, F.lit(CONFIDENCE_BINS - 1)).alias("bin"), right.alias("is"), "_confidence"
@@ -86,6 +88,11 @@ def _count_probabilities(judged: DataFrame, blocks: pd.Index, classes: int) -> P
             axis=2,
         ),
     )
+
+
+def _confidence_bin(confidence: Column) -> Column:
+    # A float of 0.9 is a double of a little less.
+    return F.floor(confidence * CONFIDENCE_BINS + _OF_A_FLOAT)
 
 
 def _logit_bin(p: Column) -> Column:

@@ -12,7 +12,7 @@ from lstm_fcn.scoring_settings import EvaluateSettings
 from lstm_fcn.spark.files import files_at
 from lstm_fcn.spark.scoring_tables import is_below
 from lstm_fcn.spark.sources import is_table_name
-from lstm_fcn.spark.tables import PATTERN, own_errors_of_tasks
+from lstm_fcn.spark.tables import PATTERN, holds_files, own_errors_of_tasks
 
 _SCHEMA = (
     "run_id string, model string, group_by string, `group` string, `class` string, metric string, value double, "
@@ -20,7 +20,7 @@ _SCHEMA = (
 )
 
 
-def refuse_output(settings: EvaluateSettings) -> None:
+def refuse_output(spark: SparkSession, settings: EvaluateSettings) -> None:
     """Refuse a place where the report cannot go.
 
     Raises
@@ -33,12 +33,18 @@ def refuse_output(settings: EvaluateSettings) -> None:
     for source in (settings.predictions, settings.beats, settings.against):
         if source is not None and (is_below(source, output) or is_below(output, source)):
             raise SettingsError(f"--output {output} and {source} are one, or one is in the other")
+    files = files_at(spark, output)
+    for name in ("predictions", "_lock.json"):
+        if files.exists(f"{output}/{name}"):
+            raise SettingsError(f"--output {output} is a folder of score.py (it has {name}): give the report its own")
 
 
 def write_evaluation(
     spark: SparkSession, content: Content, changed: DataFrame | None, page: str, settings: EvaluateSettings
 ) -> str:
     """Write it; metrics and changed beats are added to those of earlier runs, the report replaces theirs.
+
+    The manifest comes last, so a run that has none has not ended.
 
     Returns
     -------
@@ -49,17 +55,29 @@ def write_evaluation(
     ------
     StorageError
         If it cannot be written.
+    SettingsError
+        If the changed beats of earlier runs have other keys.
     """
     output = settings.output.rstrip("/")
     files = files_at(spark, output)
     with own_errors_of_tasks():
+        if changed is not None:
+            _require_same_keys(spark, changed, f"{output}/changed")
+            changed.write.mode("append").parquet(f"{output}/changed")
         metrics = spark.createDataFrame(list(_metric_rows(content)), _SCHEMA).coalesce(1)
         metrics.write.mode("append").parquet(f"{output}/metrics")
-        if changed is not None:
-            changed.write.mode("append").parquet(f"{output}/changed")
     files.replace(f"{output}/report.html", page)
     files.replace(f"{output}/runs/{content.run_id}.json", _manifest(content, settings))
     return f"{output}/report.html"
+
+
+def _require_same_keys(spark: SparkSession, changed: DataFrame, path: str) -> None:
+    if not holds_files(spark, path):
+        return
+    was, now = spark.read.parquet(path).dtypes, changed.dtypes
+    if was != now:
+        odd = ", ".join(sorted(" ".join(each) for each in set(was) ^ set(now)))
+        raise SettingsError(f"{path} has changed beats with other columns than these ({odd}): give another --output")
 
 
 def _metric_rows(content: Content) -> Iterator[tuple[object, ...]]:

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from lstm_fcn.errors import ModelError, SettingsError
+from lstm_fcn.errors import DataError, ModelError, SettingsError
 from lstm_fcn.evaluation import Counts, Estimate, count_rows, estimate
 from lstm_fcn.labels import CLASS_NAMES, CLASSES
 from lstm_fcn.paired import differences, mcnemar
@@ -73,7 +73,8 @@ class EvaluationRun:
         """
         settings, classes = self.settings, self.classes
         table = self._open(settings.predictions)
-        refuse_missing(settings.by, table)
+        refuse_missing(settings.by, table, settings.predictions)
+        self._require_these_classes(table)
         models = self._models(table)
         columns = self._columns(table)
         describe_jobs(self.spark, f"{self.run_id}: count the predictions")
@@ -81,10 +82,13 @@ class EvaluationRun:
         log.info(
             "stage=read run_id=%s rows=%d judged=%d failed=%d", self.run_id, kinds.rows, kinds.judged, kinds.failed
         )
-        blocks, records = with_blocks(with_label(judged))
+        labelled = with_label(judged)
+        columns, without_record = self._require_records(labelled, columns, kinds)
+        blocks, records = with_blocks(labelled)
         counts = count_blocks(blocks, classes, columns.probability is not None)
         groups = {name: self._groups(count_groups(blocks, name, classes)) for name in settings.by}
-        worst = count_worst_records(blocks, classes, _WORST_RECORDS) if columns.record else {}
+        is_shown = columns.record is not None and columns.record not in settings.by
+        worst = count_worst_records(blocks, classes, _WORST_RECORDS) if is_shown else {}
         log.info("stage=count run_id=%s records=%d", self.run_id, records if columns.record else 0)
         return Content(
             run_id=self.run_id,
@@ -102,6 +106,7 @@ class EvaluationRun:
             groups=groups,
             record=columns.record,
             records=records,
+            without_record=without_record,
             worst=self._groups({name: Counts(classes, confusion[None]) for name, confusion in worst.items()}),
             gallery=self._gallery(blocks, columns),
             comparison=self._compare(blocks),
@@ -126,8 +131,35 @@ class EvaluationRun:
         if not is_table_name(source) and holds_files(self.spark, inner):
             source = inner
         table = filter_rows(read_source(self.spark, source), self.settings.where)
-        spread = "p_1" in table.columns and self.settings.probability not in table.columns
-        return gather_probabilities(table, self.settings.probability, len(self.classes)) if spread else table
+        name = self.settings.probability
+        if name is None or name in table.columns or "p_1" not in table.columns:
+            return table
+        return gather_probabilities(table, name, len(self.classes))
+
+    def _require_these_classes(self, table: DataFrame) -> None:
+        """Refuse predictions that name their classes otherwise than we would, having been told nothing."""
+        settings = self.settings
+        told = self.model is not None or "classes" in settings.model_fields_set
+        if told or "predicted_class" not in table.columns or settings.prediction != "prediction":
+            return
+        here = F.get(F.array(*map(F.lit, self.classes)), F.col("prediction").cast("int"))
+        rows = table.select("prediction", "predicted_class", here.alias("here"))
+        for row in rows.where("predicted_class != here").take(1):
+            raise DataError(
+                f"{settings.predictions}: the column 'predicted_class' calls {row['prediction']} "
+                f"'{row['predicted_class']}', which is '{row['here']}' among {', '.join(self.classes)}: name the "
+                "classes with --classes, or the model with --model"
+            )
+
+    def _require_records(self, labelled: DataFrame, columns: JudgedColumns, kinds: Kinds) -> tuple[JudgedColumns, int]:
+        """Do without the column of the records where it is empty; count the beats that have none."""
+        missing = labelled.where("_record IS NULL").count() if columns.record else 0
+        if missing == kinds.judged:
+            log.warning("stage=read the column '%s' is empty: no intervals", columns.record)
+            return replace(columns, record=None), 0
+        if missing:
+            log.warning("stage=read %d beats have no '%s': taken for those of one", missing, columns.record)
+        return columns, missing
 
     def _models(self, table: DataFrame) -> dict[str, int]:
         if "model" not in table.columns:
@@ -140,10 +172,9 @@ class EvaluationRun:
 
     def _columns(self, table: DataFrame) -> JudgedColumns:
         settings, given = self.settings, self.settings.model_fields_set
-        probability = record = None
-        if settings.probability in table.columns or "probability" in given:
-            probability = settings.probability
-        else:
+        probability, record = settings.probability, None
+        if probability is not None and probability not in table.columns and "probability" not in given:
+            probability = None
             log.warning("stage=read no column '%s': nothing that needs probabilities", settings.probability)
         if settings.record in table.columns or "record" in given:
             record = settings.record
@@ -155,7 +186,7 @@ class EvaluationRun:
         self, table: DataFrame, source: str, columns: JudgedColumns, carried: Sequence[str] = ()
     ) -> tuple[DataFrame, Kinds]:
         keys = self.settings.keys if self.settings.beats or self.settings.against else []
-        refuse_missing([*keys, *([columns.record] if columns.record else [])], table)
+        refuse_missing([*keys, *([columns.record] if columns.record else [])], table, source)
         check_predictions(table, columns, source)
         judged = judge(table, columns, self._labels(), list(dict.fromkeys([*keys, *carried])))
         return judged, count_kinds(judged, columns, len(self.classes), source)
@@ -186,7 +217,9 @@ class EvaluationRun:
             return None
         describe_jobs(self.spark, f"{self.run_id}: compare with {settings.against}")
         other = self._open(settings.against)
-        other_judged, _ = self._judge(other, settings.against, self._columns(other))
+        probability = settings.probability if settings.probability in other.columns else None
+        columns = JudgedColumns(settings.label, settings.prediction, probability, record=None)
+        other_judged, _ = self._judge(other, settings.against, columns)
         pairs = pair(judged, with_label(other_judged), settings.keys)
         self.changed = changed_sides(pairs, settings.keys, self.classes, self.run_id)
         counted = count_pairs(pairs, len(self.classes))

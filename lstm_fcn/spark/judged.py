@@ -63,20 +63,21 @@ def judge(table: DataFrame, columns: JudgedColumns, labels: Sequence[int], carri
     -------
     DataFrame
         `carried`, and `_label` (string, as it was), `_true`, `_called` (int, position of the class; NULL where it is
-        none), `_record` (string), `_probability` (array<double>), `_confidence` (double, of the class that was
+        none), `_record` (string or NULL), `_probability` (array<double>), `_confidence` (double, of the class that was
         called), `_error` (string, NULL for a row that was scored).
     """
     probability = (F.lit(None) if columns.probability is None else column(columns.probability)).cast("array<double>")
     record = F.lit(None) if columns.record is None else column(columns.record)
     called = _position(columns.prediction, labels)
-    reason = F.col("error") if "error" in table.columns else F.lit(None)
+    is_reason = dict(table.dtypes).get("error") == "string"  # else it is somebody's figure
+    reason = F.nullif(F.trim("error"), F.lit("")) if is_reason else F.lit(None)
     error = F.when(column(columns.prediction).isNull(), F.coalesce(reason, F.lit("no prediction"))).otherwise(reason)
     return table.select(
         *(column(name) for name in carried),
         column(columns.label).cast("string").alias("_label"),
         _position(columns.label, labels).alias("_true"),
         called.alias("_called"),
-        F.coalesce(record.cast("string"), F.lit("NULL")).alias("_record"),
+        record.cast("string").alias("_record"),
         probability.alias("_probability"),
         F.get(probability, called).alias("_confidence"),
         error.alias("_error"),
@@ -125,7 +126,8 @@ def count_kinds(judged: DataFrame, columns: JudgedColumns, classes: int, what: s
     if columns.probability is not None and odd_probabilities:
         raise DataError(
             f"{what}: {odd_probabilities} values of the column '{columns.probability}' are not {classes} probabilities "
-            "between 0 and 1, one for each class; name another with --probability"
+            "between 0 and 1, one for each class; name another with --probability (none: do without), or the classes "
+            "with --classes or --model"
         )
     errors = most_frequent(judged.where("_error IS NOT NULL").select(F.col("_error").alias("value")))
     unknown = judged.where("_error IS NULL AND _true IS NULL").select(F.col("_label").alias("value"))

@@ -54,7 +54,7 @@ def open_beats(spark: SparkSession, settings: ScoreSettings, partition_by: Seque
     if settings.beat_prefix is not None:
         beats = gather_beat(beats, settings.beat_prefix)
     check_columns(beats, {settings.beat: BEAT_TYPES}, settings.beats)
-    refuse_missing([*partition_by, *settings.columns], beats)
+    refuse_missing([*partition_by, *settings.columns], beats, "the beat table")
     if not settings.columns:
         return beats
     label = [settings.label] if settings.label in beats.columns else []

@@ -185,8 +185,10 @@ def replace_table(table: DataFrame, path: str) -> None:
 
 def _require_replaceable(table: DataFrame, path: str, files: Files) -> None:
     """Refuse to replace what is more than a table, or has other columns."""
+    found, spark = table.columns, table.sparkSession
     others = [name for name in files.names(path) if not _OF_A_TABLE.fullmatch(name)]
-    found = read_table(table.sparkSession, path).columns if holds_files(table.sparkSession, path) else table.columns
+    if not others and holds_files(spark, path):
+        found = read_table(spark, path).columns
     if others or set(found) != set(table.columns):
         odd = others[0] if others else f"the columns {', '.join(found)}"
         raise DataError(

@@ -118,8 +118,8 @@ def refuse_partition_columns(beats: DataFrame, partition_by: Sequence[str], beat
         )
 
 
-def refuse_missing(names: Sequence[str], like: DataFrame) -> None:
-    """Refuse columns to partition by, or to carry along, that are not there."""
+def refuse_missing(names: Sequence[str], like: DataFrame, what: str) -> None:
+    """Refuse columns that are not there, of what the table is called."""
     for name in names:
         if name not in like.columns:
-            raise DataError(f"the beat table has no column '{name}'; found: {', '.join(like.columns)}")
+            raise DataError(f"{what} has no column '{name}'; found: {', '.join(like.columns)}")

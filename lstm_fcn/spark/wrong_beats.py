@@ -1,5 +1,6 @@
 """The beats that a model got most confidently wrong, with what there is to draw of them."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +18,8 @@ from lstm_fcn.spark.tables import check_columns, column
 
 if TYPE_CHECKING:
     from lstm_fcn.modelfile import Model
+
+log = logging.getLogger(__name__)
 
 BEATS_A_CLASS = 6
 
@@ -42,7 +45,7 @@ def collect_wrong_beats(
     Raises
     ------
     DataError
-        If the beats lack a column, or the wrong ones are not among them.
+        If the beats lack a column, if the keys do not tell each from the others, or if the wrong ones are not there.
     """
     check_columns(beats, {beat: BEAT_TYPES}, "--beats")
     for name in keys:
@@ -50,8 +53,16 @@ def collect_wrong_beats(
             raise DataError(f"--beats has no column '{name}' of --keys; found: {', '.join(beats.columns)}")
     wrong = most_confident_errors(judged, keys, BEATS_A_CLASS)
     series = beats.select(*map(column, keys), column(beat).cast("array<float>").alias("_series"))
-    rows = wrong.join(series, on=list(keys), how="left").orderBy("_true", F.desc("_confidence"), *map(column, keys))
-    found = [
+    rows = series.where("_series IS NOT NULL").join(F.broadcast(wrong), on=list(keys))
+    most = len(classes) * BEATS_A_CLASS
+    taken = rows.orderBy("_true", F.desc("_confidence"), *map(column, keys)).take(most + 1)
+    _require_unique([{name: row[name] for name in keys} for row in taken])
+    missing = wrong.count() - len(taken) if len(taken) < most else 0
+    if missing and not taken:
+        raise DataError("the beats that were called wrongly are not in --beats: are the --keys the same in both?")
+    if missing:
+        log.warning("stage=gallery %d of the %d beats to show are not in --beats", missing, missing + len(taken))
+    return [
         WrongBeat(
             key={name: row[name] for name in keys},
             true=classes[row["_true"]],
@@ -59,12 +70,18 @@ def collect_wrong_beats(
             confidence=row["_confidence"],
             series=np.asarray(row["_series"], dtype=np.float32),
         )
-        for row in rows.take(len(classes) * BEATS_A_CLASS)
-        if row["_series"] is not None
+        for row in taken
     ]
-    if not found and wrong.take(1):
-        raise DataError("the beats that were called wrongly are not in --beats: are the --keys the same in both?")
-    return found
+
+
+def _require_unique(keys: Sequence[dict[str, object]]) -> None:
+    for key in keys:
+        if keys.count(key) > 1:
+            text = ", ".join(f"{name}={value}" for name, value in key.items())
+            raise DataError(
+                f"the predictions or --beats hold more than one row with one key ({text}): name columns with --keys "
+                "that tell every beat from the others"
+            )
 
 
 def with_activations(beats: Sequence[WrongBeat], model: "Model") -> list[WrongBeat]:

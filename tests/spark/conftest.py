@@ -1,13 +1,15 @@
-"""The places that results of the scoring job go to, and beats to score into them."""
+"""The places that results of the scoring job go to, beats to score into them, and predictions to judge."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 
-from jobs import score
+from jobs import evaluate, score
 from lstm_fcn.beats import Beats
 from lstm_fcn.manifest import Manifest, parse_manifest
 
@@ -88,3 +90,57 @@ def write_days(spark: SparkSession, beats: Beats, tmp_path: Path) -> Callable[..
         return tmp_path / "beats"
 
     return write
+
+
+PREDICTIONS = (
+    "record string, sample long, split string, label int, prediction int, probability array<float>, error string, "
+    "model string"
+)
+
+
+def predictions(count: int = 600, seed: int = 0, records: int = 6, model: str = "m@1") -> pd.DataFrame:
+    rng = np.random.default_rng(seed)
+    label = np.random.default_rng(7).choice(5, count, p=[0.6, 0.1, 0.15, 0.05, 0.1])
+    logits = rng.normal(0, 1.5, (count, 5)) + 3 * np.eye(5)[label]
+    probability = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    return pd.DataFrame(
+        {
+            "record": [f"r{i % records}" for i in range(count)],
+            "sample": np.arange(count),
+            "split": np.where(np.arange(count) % 3, "test", "train"),
+            "label": label,
+            "prediction": probability.argmax(axis=1),
+            "probability": list(probability.astype(np.float32)),
+            "error": None,
+            "model": model,
+        }
+    )
+
+
+@pytest.fixture
+def save(spark: SparkSession, tmp_path: Path) -> Callable[..., Path]:
+    def save(rows: pd.DataFrame, name: str = "predictions") -> Path:
+        if "probability" in rows:
+            arrays = [list(map(float, p)) if p is not None else None for p in rows["probability"]]
+            rows = rows.assign(probability=arrays)
+        columns = PREDICTIONS.split(", ")
+        kept = [column for column in columns if column.split()[0] in rows]
+        frame = spark.createDataFrame(
+            list(rows[[column.split()[0] for column in kept]].astype(object).itertuples(index=False)), ", ".join(kept)
+        )
+        frame.repartition(3).write.parquet(str(tmp_path / name))
+        return tmp_path / name
+
+    return save
+
+
+@pytest.fixture
+def judge(spark: SparkSession, tmp_path: Path) -> Callable[..., pd.DataFrame]:
+    """Run the job and read its metrics."""
+
+    def run(source: Path, *arguments: str | Path, output: str = "evaluated") -> pd.DataFrame:
+        given = ["--predictions", source, "--output", tmp_path / output, "--draws", "100", *arguments]
+        evaluate.main([str(each) for each in given])
+        return pd.read_parquet(tmp_path / output / "metrics")
+
+    return run

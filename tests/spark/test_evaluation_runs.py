@@ -1,7 +1,6 @@
 """Evaluations of predictions tables, against scikit-learn on the same rows."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -18,61 +17,10 @@ from sklearn.metrics import (
     roc_auc_score,
 )
 
-from jobs import evaluate
 from lstm_fcn.beats import Beats
 from lstm_fcn.errors import DataError, ModelError, SettingsError
 from lstm_fcn.modelfile import Model
-
-SCHEMA = (
-    "record string, sample long, split string, label int, prediction int, probability array<float>, error string, "
-    "model string"
-)
-
-
-def predictions(count: int = 600, seed: int = 0, records: int = 6, model: str = "m@1") -> pd.DataFrame:
-    rng = np.random.default_rng(seed)
-    label = np.random.default_rng(7).choice(5, count, p=[0.6, 0.1, 0.15, 0.05, 0.1])
-    logits = rng.normal(0, 1.5, (count, 5)) + 3 * np.eye(5)[label]
-    probability = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
-    return pd.DataFrame(
-        {
-            "record": [f"r{i % records}" for i in range(count)],
-            "sample": np.arange(count),
-            "split": np.where(np.arange(count) % 3, "test", "train"),
-            "label": label,
-            "prediction": probability.argmax(axis=1),
-            "probability": list(probability.astype(np.float32)),
-            "error": None,
-            "model": model,
-        }
-    )
-
-
-@pytest.fixture
-def save(spark: SparkSession, tmp_path: Path) -> Callable[..., Path]:
-    def save(rows: pd.DataFrame, name: str = "predictions") -> Path:
-        rows = rows.assign(probability=[list(map(float, p)) if p is not None else None for p in rows["probability"]])
-        columns = SCHEMA.split(", ")
-        kept = [column for column in columns if column.split()[0] in rows]
-        frame = spark.createDataFrame(
-            list(rows[[column.split()[0] for column in kept]].astype(object).itertuples(index=False)), ", ".join(kept)
-        )
-        frame.repartition(3).write.parquet(str(tmp_path / name))
-        return tmp_path / name
-
-    return save
-
-
-@pytest.fixture
-def run(spark: SparkSession, tmp_path: Path) -> Callable[..., pd.DataFrame]:
-    """Run the job and read its metrics."""
-
-    def run(source: Path, *arguments: str | Path, output: str = "evaluated") -> pd.DataFrame:
-        given = ["--predictions", source, "--output", tmp_path / output, "--draws", "100", *arguments]
-        evaluate.main([str(each) for each in given])
-        return pd.read_parquet(tmp_path / output / "metrics")
-
-    return run
+from tests.spark.conftest import predictions
 
 
 def overall(metrics: pd.DataFrame) -> pd.Series:
@@ -80,9 +28,9 @@ def overall(metrics: pd.DataFrame) -> pd.Series:
     return rows.set_index(["class", "metric"])["value"]
 
 
-def test_figures_are_scikit_learns(save, run):
+def test_figures_are_scikit_learns(save, judge):
     rows = predictions()
-    found = overall(run(save(rows)))
+    found = overall(judge(save(rows)))
     label, called, p = rows["label"], rows["prediction"], np.stack(rows["probability"]).astype(float)
     assert found["all", "accuracy"] == pytest.approx((label == called).mean())
     assert found["all", "balanced_accuracy"] == pytest.approx(balanced_accuracy_score(label, called))
@@ -99,9 +47,9 @@ def test_figures_are_scikit_learns(save, run):
         assert abs(found[name, "average_precision"] - precision) <= found[name, "average_precision_error"] < 0.1
 
 
-def test_confidences_are_counted_as_they_are(save, run):
+def test_confidences_are_counted_as_they_are(save, judge):
     rows = predictions()
-    found = overall(run(save(rows)))
+    found = overall(judge(save(rows)))
     p, right = np.stack(rows["probability"]).astype(float), rows["label"] == rows["prediction"]
     confidence = p.max(axis=1)
     sure = confidence >= 0.9
@@ -112,9 +60,9 @@ def test_confidences_are_counted_as_they_are(save, run):
     assert found["all", "ece"] == pytest.approx(error, abs=1e-6)
 
 
-def test_figures_by_group_and_by_record(save, run):
+def test_figures_by_group_and_by_record(save, judge):
     rows = predictions()
-    metrics = run(save(rows), "--by", "split")
+    metrics = judge(save(rows), "--by", "split")
     by_split = metrics.query("group_by == 'split' and metric == 'accuracy'").set_index("group")["value"]
     right = rows["label"] == rows["prediction"]
     assert by_split.to_dict() == pytest.approx(right.groupby(rows["split"]).mean().to_dict())
@@ -123,9 +71,9 @@ def test_figures_by_group_and_by_record(save, run):
     assert by_record.is_monotonic_increasing
 
 
-def test_many_records_are_drawn_in_groups_of_whole_ones(save, run):
+def test_many_records_are_drawn_in_groups_of_whole_ones(save, judge):
     few, many = (
-        overall_with_intervals(run(save(predictions(3000, records=n), f"p{n}"), output=f"e{n}")) for n in (90, 1500)
+        overall_with_intervals(judge(save(predictions(3000, records=n), f"p{n}"), output=f"e{n}")) for n in (90, 1500)
     )
     width = {name: found["high"] - found["low"] for name, found in (("few", few), ("many", many))}
     assert few["value"] == many["value"]
@@ -136,7 +84,7 @@ def overall_with_intervals(metrics: pd.DataFrame) -> pd.Series:
     return metrics[metrics["group_by"].isna()].query("metric == 'accuracy'").iloc[0]
 
 
-def test_rows_that_cannot_be_judged_are_counted_and_named(save, run, tmp_path: Path):
+def test_rows_that_cannot_be_judged_are_counted_and_named(save, judge, tmp_path: Path):
     rows = predictions(100)
     rows["label"] = rows["label"].astype(object)
     rows["prediction"] = rows["prediction"].astype(object)
@@ -144,7 +92,7 @@ def test_rows_that_cannot_be_judged_are_counted_and_named(save, run, tmp_path: P
     rows.loc[5:6, "label"] = None
     rows.loc[10:12, "prediction"], rows.loc[10:12, "error"] = None, "the beat is NULL"
     rows.loc[10:12, "probability"] = None
-    metrics = run(save(rows))
+    metrics = judge(save(rows))
     assert metrics[metrics["metric"] == "accuracy"].iloc[0]["support"] == 90
     manifest = json.loads(next((tmp_path / "evaluated" / "runs").iterdir()).read_text())
     assert (manifest["rows"], manifest["judged"], manifest["failed"]) == (100, 90, 3)
@@ -166,26 +114,26 @@ def test_rows_that_cannot_be_judged_are_counted_and_named(save, run, tmp_path: P
         (lambda rows: rows, ("--probability", "sample"), "expected column 'sample' to be array<float>"),
     ],
 )
-def test_what_cannot_be_judged_is_one_clear_error(save, run, change, arguments, message):
+def test_what_cannot_be_judged_is_one_clear_error(save, judge, change, arguments, message):
     source = save(change(predictions(20)))
     if message is None:
-        assert len(run(source, *arguments)) > 20
+        assert len(judge(source, *arguments)) > 20
         return
     with pytest.raises(DataError, match=message):
-        run(source, *arguments)
+        judge(source, *arguments)
 
 
-def test_a_column_with_too_many_values_is_refused(save, run):
+def test_a_column_with_too_many_values_is_refused(save, judge):
     with pytest.raises(DataError, match="the column 'sample' has more than 100 values"):
-        run(save(predictions(300)), "--by", "sample")
+        judge(save(predictions(300)), "--by", "sample")
 
 
 def test_predictions_without_probabilities_and_records_have_the_figures_of_their_counts(
-    save, run, caplog: pytest.LogCaptureFixture, spark: SparkSession, tmp_path: Path
+    save, judge, caplog: pytest.LogCaptureFixture, spark: SparkSession, tmp_path: Path
 ):
     rows = predictions(100)
     spark.read.parquet(str(save(rows))).select("label", "prediction").write.parquet(str(tmp_path / "bare"))
-    metrics = run(tmp_path / "bare")
+    metrics = judge(tmp_path / "bare")
     assert overall(metrics)["all", "accuracy"] == pytest.approx((rows["label"] == rows["prediction"]).mean())
     assert metrics["low"].isna().all()
     assert "roc_auc" not in set(metrics["metric"])
@@ -193,19 +141,19 @@ def test_predictions_without_probabilities_and_records_have_the_figures_of_their
     assert "no column 'record'" in caplog.text
 
 
-def test_probabilities_in_columns_are_the_same(save, run, spark: SparkSession, tmp_path: Path):
+def test_probabilities_in_columns_are_the_same(save, judge, spark: SparkSession, tmp_path: Path):
     source = save(predictions(100))
     spread = spark.read.parquet(str(source)).selectExpr("*", *(f"probability[{i}] AS p_{i + 1}" for i in range(5)))
     spread.drop("probability").write.parquet(str(tmp_path / "spread"))
-    one, other = overall(run(source)), overall(run(tmp_path / "spread", output="other"))
+    one, other = overall(judge(source)), overall(judge(tmp_path / "spread", output="other"))
     pd.testing.assert_series_equal(one, other)
 
 
-def test_a_second_evaluation_adds_its_metrics_and_replaces_the_report(save, run, tmp_path: Path):
+def test_a_second_evaluation_adds_its_metrics_and_replaces_the_report(save, judge, tmp_path: Path):
     source = save(predictions(60))
-    run(source)
+    judge(source)
     first = (tmp_path / "evaluated" / "report.html").read_text()
-    metrics = run(source, "--where", "split = 'test'")
+    metrics = judge(source, "--where", "split = 'test'")
     assert metrics["run_id"].nunique() == 2
     second = (tmp_path / "evaluated" / "report.html").read_text()
     assert "rows with split = &#39;test&#39;" in second
@@ -213,19 +161,19 @@ def test_a_second_evaluation_adds_its_metrics_and_replaces_the_report(save, run,
     assert len(list((tmp_path / "evaluated" / "runs").iterdir())) == 2
 
 
-def test_the_report_may_not_go_where_the_predictions_are(save, run, tmp_path: Path):
+def test_the_report_may_not_go_where_the_predictions_are(save, judge, tmp_path: Path):
     source = save(predictions(20))
     for output in ("predictions", "predictions/report", "."):
         with pytest.raises(SettingsError, match="are one, or one is in the other"):
-            run(source, output=output)
+            judge(source, output=output)
 
 
 class TestAgainst:
     """Two predictions of the same beats."""
 
-    def test_pairs_are_found_by_their_keys_and_changed_beats_are_written(self, save, run, tmp_path: Path):
+    def test_pairs_are_found_by_their_keys_and_changed_beats_are_written(self, save, judge, tmp_path: Path):
         first, other = predictions(300), predictions(300, seed=5)
-        run(save(first), "--against", save(other.sample(frac=1, random_state=0).head(290), "other"))
+        judge(save(first), "--against", save(other.sample(frac=1, random_state=0).head(290), "other"))
         pairs = first.merge(other, on=["record", "sample"], suffixes=("", "_other")).head(300)
         changed = pd.read_parquet(tmp_path / "evaluated" / "changed").set_index("sample")
         kept = set(other.sample(frac=1, random_state=0).head(290)["sample"])
@@ -241,28 +189,28 @@ class TestAgainst:
         assert "The same 290 beats in both" in report
         assert "10 that only these predictions" in report
 
-    def test_a_key_that_is_there_twice_is_refused(self, save, run):
+    def test_a_key_that_is_there_twice_is_refused(self, save, judge):
         rows = predictions(50)
         other = save(pd.concat([rows, rows.head(1)]), "other")
         with pytest.raises(DataError, match=r"those of --against hold 2 rows with one key \(record=r0, sample=0\)"):
-            run(save(rows), "--against", other)
+            judge(save(rows), "--against", other)
 
-    def test_other_labels_for_the_same_beat_are_refused(self, save, run):
+    def test_other_labels_for_the_same_beat_are_refused(self, save, judge):
         rows = predictions(50)
         with pytest.raises(DataError, match="different labels of one beat"):
-            run(save(rows), "--against", save(rows.assign(label=(rows["label"] + 1) % 5), "other"))
+            judge(save(rows), "--against", save(rows.assign(label=(rows["label"] + 1) % 5), "other"))
 
-    def test_what_is_wrong_with_the_others_is_told_of_them(self, save, run):
+    def test_what_is_wrong_with_the_others_is_told_of_them(self, save, judge):
         rows = predictions(50)
         with pytest.raises(DataError, match="other: 50 values of the column 'prediction' are none of the 5 classes"):
-            run(save(rows), "--against", save(rows.assign(prediction=7), "other"))
+            judge(save(rows), "--against", save(rows.assign(prediction=7), "other"))
         with pytest.raises(DataError, match="unlabelled has no column 'label'"):
-            run(save(rows, "again"), "--against", save(rows.drop(columns="label"), "unlabelled"))
+            judge(save(rows, "again"), "--against", save(rows.drop(columns="label"), "unlabelled"))
 
-    def test_nothing_in_common_is_refused(self, save, run):
+    def test_nothing_in_common_is_refused(self, save, judge):
         rows = predictions(50)
         with pytest.raises(DataError, match="no beat is in both"):
-            run(save(rows), "--against", save(rows.assign(sample=rows["sample"] + 1000), "other"))
+            judge(save(rows), "--against", save(rows.assign(sample=rows["sample"] + 1000), "other"))
 
 
 class TestGallery:
@@ -277,10 +225,10 @@ class TestGallery:
         return tmp_path / "beats"
 
     def test_the_most_confident_errors_of_each_class_are_shown(
-        self, save, run, table: Path, model: Model, model_file: Path, tmp_path: Path
+        self, save, judge, table: Path, model: Model, model_file: Path, tmp_path: Path
     ):
         rows = predictions(600, model=model.reference)
-        run(save(rows), "--beats", table, "--model", model_file)
+        judge(save(rows), "--beats", table, "--model", model_file)
         report = (tmp_path / "evaluated" / "report.html").read_text()
         rows["confidence"] = [p.max() for p in rows["probability"]]
         wrong = rows[rows["label"] != rows["prediction"]].sort_values("confidence", ascending=False)
@@ -293,13 +241,13 @@ class TestGallery:
         assert "What speaks most for" in report
         assert "187 values" in report
 
-    def test_another_model_than_the_predictions_is_refused(self, save, run, table: Path, model_file: Path):
+    def test_another_model_than_the_predictions_is_refused(self, save, judge, table: Path, model_file: Path):
         with pytest.raises(ModelError, match="the predictions were made by m@1, and --model is small@"):
-            run(save(predictions(50)), "--beats", table, "--model", model_file)
+            judge(save(predictions(50)), "--beats", table, "--model", model_file)
 
-    def test_beats_of_others_are_refused(self, save, run, table: Path):
+    def test_beats_of_others_are_refused(self, save, judge, table: Path):
         rows = predictions(100)
         with pytest.raises(DataError, match="the beats that were called wrongly are not in --beats"):
-            run(save(rows.assign(sample=rows["sample"] + 5000)), "--beats", table)
+            judge(save(rows.assign(sample=rows["sample"] + 5000)), "--beats", table)
         with pytest.raises(DataError, match="--beats has no column 'split' of --keys"):
-            run(save(rows, "again"), "--beats", table, "--keys", "record,split")
+            judge(save(rows, "again"), "--beats", table, "--keys", "record,split")
