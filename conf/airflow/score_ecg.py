@@ -1,9 +1,8 @@
 """Score the day's ECGs every night: an Airflow DAG, prepare -> score -> evaluate.
 
 The day's annotated records lie in DATA/records/YYYY-MM-DD (WFDB). The logical date names the partition: at three
-in the morning that of the day before, whose records are all there. A task that is
-repeated replaces its own day, so retries are safe; one run at a time. The jobs' run ids are their own, for each retry
-is a run.
+in the morning that of the day before, whose records are all there. A task that is repeated replaces its own day, so
+retries are safe; one run at a time. The jobs' run ids are their own, for each retry is a run.
 
 Wants apache-airflow-providers-apache-spark, a connection `spark_default`, and in the Python of the Airflow worker this
 package with its extras [records,report]; the executors get the environment that `make dist` packed. Variables name the

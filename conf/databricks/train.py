@@ -1,7 +1,8 @@
 # Databricks notebook source
 # MAGIC %md
 # MAGIC # Train an LSTM-FCN on heartbeats
-# MAGIC Needs the wheel with `[all]` as a library of the cluster or of the serverless environment.
+# MAGIC Needs the wheel with `[records,train]` as a library of the cluster or of the serverless environment.
+# MAGIC `[all]` would install pyspark, which serverless compute refuses.
 
 # COMMAND ----------
 

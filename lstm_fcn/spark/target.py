@@ -119,7 +119,19 @@ def refuse_partition_columns(beats: DataFrame, partition_by: Sequence[str], beat
 
 
 def refuse_missing(names: Sequence[str], like: DataFrame, what: str) -> None:
-    """Refuse columns that are not there, of what the table is called."""
+    """Refuse columns that are not there.
+
+    Parameters
+    ----------
+    names : sequence of str
+    like : DataFrame
+    what : str
+        What the table is, for the message.
+
+    Raises
+    ------
+    DataError
+    """
     for name in names:
         if name not in like.columns:
             raise DataError(f"{what} has no column '{name}'; found: {', '.join(like.columns)}")
