@@ -8,7 +8,8 @@ from setuptools import find_packages, setup
 HERE = Path(__file__).parent
 # Not required by itself: executors and Databricks bring their own, and serverless compute refuses what installs it.
 SPARK = ["pyspark>=3.5,<5"]
-RECORDS = ["wfdb>=4.1"]
+# ECGs in files, and finding their beats.
+ECG = ["wfdb>=4.1", "edfio>=0.4.4", "sleepecg>=0.5.7", "scipy>=1.11"]
 PLOTS = ["matplotlib>=3.7"]
 # The report is a template; its tests of significance are scipy's.
 REPORT = [*PLOTS, "jinja2>=3.1", "scipy>=1.11"]
@@ -21,7 +22,8 @@ MLFLOW = ["mlflow-skinny>=3"]
 # What pyspark's own "connect" extra asks for; named here because 3.5 and 4.x spell it differently.
 CONNECT = ["grpcio>=1.67", "grpcio-status>=1.67", "googleapis-common-protos>=1.65", "zstandard>=0.25"]
 # databricks-bundles has Databricks' own definitions of a job, to hold the asset bundle against.
-TEST = ["databricks-bundles>=0.260", "pytest>=8", "hypothesis>=6.100", "pytest-timeout>=2.3", *CONNECT]
+TEST = ["databricks-bundles>=0.260", "pytest>=8", "hypothesis>=6.100", "pytest-timeout>=2.3", "pytest-xdist>=3.6"]
+TEST += CONNECT
 # `make dist`: builds the wheel without asking an index for setuptools, and reads what the wheel requires.
 DIST = ["setuptools>=77", "packaging>=24"]
 BENCH = ["psutil>=6"]
@@ -37,7 +39,7 @@ setup(
     license_files=["LICENSE", "NOTICE"],
     python_requires=">=3.10,<3.13",
     packages=find_packages(include=["lstm_fcn", "lstm_fcn.*"]),
-    package_data={"lstm_fcn": ["data/*", "pretrained/*", "report/*.j2", "py.typed"]},
+    package_data={"lstm_fcn": ["data/*.npz", "model/pretrained/*.safetensors", "evaluation/report/*.j2", "py.typed"]},
     install_requires=[
         "numpy>=1.26",
         "pandas>=2.2,<3",
@@ -48,14 +50,14 @@ setup(
     ],
     extras_require={
         "spark": SPARK,
-        "records": RECORDS,
+        "records": ECG,
         "train": TRAIN,
         "plots": PLOTS,
         "report": REPORT,
         "int8": INT8,
         "mlflow": MLFLOW,
-        "all": SPARK + RECORDS + TRAIN + REPORT + INT8 + MLFLOW,
+        "all": SPARK + ECG + TRAIN + REPORT + INT8 + MLFLOW,
         "bench": BENCH,
-        "dev": SPARK + RECORDS + TRAIN + REPORT + INT8 + MLFLOW + DIST + TEST + LINT,
+        "dev": SPARK + ECG + TRAIN + REPORT + INT8 + MLFLOW + DIST + TEST + LINT,
     },
 )

@@ -5,7 +5,7 @@ python .ci/pack_environment.py WHEEL ARCHIVE, with the Python of the environment
 A virtual environment has only a link to its interpreter, which leads nowhere on other machines, even where venv-pack
 packed it; a pex file needs an interpreter there too, and the Pythons that conda and uv bring are not on PyPI. So the
 interpreter is packed here, with its standard library and the shared libraries behind all of it but the C library.
-Scripts, whose first lines would have to be rewritten, stay behind: an executor calls none.
+Scripts, whose first lines would have to be rewritten, stay behind: an executor needs none.
 """
 
 import io
@@ -87,10 +87,10 @@ def required(wheel: Path) -> list[Distribution]:
 
 
 def installed(packages: Iterable[Distribution], folder: Path) -> Iterator[Entry]:
-    """Give the files of packages that are below the folder, which scripts are not."""
+    """Return the files of packages that are below the folder, which scripts are not."""
     for package in packages:
         if package.files is None:
-            sys.exit(f"error: {package.metadata['Name']} does not tell its files: install it with pip")
+            sys.exit(f"error: {package.metadata['Name']} does not name its files: install it with pip")
         for file in package.files:
             is_left_out = _matches(file.parts, LEFT_OUT) and str(file) not in ASKED_FOR_NEVERTHELESS
             if ".." not in file.parts and not is_left_out:
@@ -98,7 +98,7 @@ def installed(packages: Iterable[Distribution], folder: Path) -> Iterator[Entry]
 
 
 def standard_library() -> Iterator[Entry]:
-    """Give the files of the standard library."""
+    """Return the files of the standard library."""
     root = Path(sysconfig.get_path("stdlib"))
     for file in sorted(root.rglob("*")):
         inside = file.relative_to(root)
@@ -107,7 +107,7 @@ def standard_library() -> Iterator[Entry]:
 
 
 def shared_libraries(python: Path, files: Iterable[Entry]) -> Iterator[Entry]:
-    """Give what the interpreter and the extension modules are linked against and nobody has packed yet."""
+    """Return what the interpreter and the extension modules are linked against and nobody has packed yet."""
     binaries = [file for file, _ in files if ".so" in file.suffixes]
     ask = ["ldd", *map(str, (python, *binaries))]
     linked = subprocess.run(ask, capture_output=True, text=True, check=True).stdout  # noqa: S603

@@ -4,9 +4,9 @@ import logging
 import os
 from collections.abc import Sequence
 
-from lstm_fcn.console import run_job
-from lstm_fcn.job_settings import load_settings
-from lstm_fcn.settings import CalibrateSettings
+from lstm_fcn.console import run_command
+from lstm_fcn.settings.calibrate import CalibrateSettings
+from lstm_fcn.settings.sources import load_settings
 
 log = logging.getLogger("calibrate")
 
@@ -14,20 +14,24 @@ log = logging.getLogger("calibrate")
 def main(arguments: Sequence[str]) -> None:
     """Run the job."""
     settings = load_settings(CalibrateSettings, arguments, "calibrate.py")
-    from lstm_fcn.calibration import calibrate
-    from lstm_fcn.incremental import require_same_length
-    from lstm_fcn.modelfile import find_model
+    from lstm_fcn.inference.calibration import calibrate
+    from lstm_fcn.model.file import load_model
     from lstm_fcn.storage import write_atomically
-    from lstm_fcn.training_set import read_training_set
+    from lstm_fcn.training.dataset import read_training_set
+    from lstm_fcn.training.guards import refuse_counting
+    from lstm_fcn.training.warm_start import plausible_series, require_same_length, scheme_of
 
-    model = find_model(settings.model)
-    data = read_training_set(settings.beats, settings.rows, model.header.network.task)
+    model = load_model(settings.model)
+    model.header.of_series()
+    data = read_training_set(settings.beats, settings.rows, model.header.network.task, scheme_of(model.header))
+    refuse_counting(data.beats, data.columns)
     require_same_length(model.header, data)
-    calibrated = calibrate(model, data.beats.series, settings.threads or os.cpu_count() or 1)
+    series = plausible_series(model.header, data.beats.series)
+    calibrated = calibrate(model, series, settings.threads or os.cpu_count() or 1)
     write_atomically(settings.output, calibrated.content)
     log.info("stage=calibrate model=%s file=%s", calibrated.reference, settings.output)
     print(calibrated.header.require_int8().model_dump_json(indent=1))
 
 
 if __name__ == "__main__":
-    run_job(main)
+    run_command(main)

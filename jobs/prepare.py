@@ -1,13 +1,16 @@
-"""Annotated ECG records, or the published CSV form, to a beat table."""
+"""ECGs, or the published CSV form, to a beat table."""
 
 import logging
 from collections.abc import Sequence
 
-from lstm_fcn.console import run_job
-from lstm_fcn.job_settings import load_settings
-from lstm_fcn.settings import PrepareSettings
+from pyspark.sql import DataFrame, SparkSession
+
+from lstm_fcn.console import run_command
+from lstm_fcn.settings.prepare import PrepareSettings
+from lstm_fcn.settings.sources import load_settings
+from lstm_fcn.spark.prepare.output import describe_beats, write_beats
 from lstm_fcn.spark.session import get_session
-from lstm_fcn.spark.tables import read_table, replace_table, write_table
+from lstm_fcn.spark.tables import refuse_table_name
 
 log = logging.getLogger("prepare")
 
@@ -15,20 +18,35 @@ log = logging.getLogger("prepare")
 def main(arguments: Sequence[str]) -> None:
     """Run the job."""
     settings = load_settings(PrepareSettings, arguments, "prepare.py")
+    refuse_table_name(settings.output, "--output")
     spark = get_session("lstm-fcn prepare")
+    beats = _beats(spark, settings)
+    failed = write_beats(beats, settings.output, replace=settings.replace, most_failed=settings.max_failed_records)
+    print(describe_beats(spark, settings.output))
+    log.info("stage=prepare output=%s failed_records=%d", settings.output, failed)
+
+
+def _beats(spark: SparkSession, settings: PrepareSettings) -> DataFrame:
+    if settings.csv is not None:
+        from lstm_fcn.spark.prepare.csv_form import beats_of_csv
+
+        return beats_of_csv(spark, settings.csv, settings.csv_split, settings.classes)
+    from lstm_fcn.spark.prepare.records import Reading, beats_of_records
+
+    reading = Reading(
+        leads=tuple(settings.lead),
+        annotator="detect" if settings.detect else settings.annotator,
+        test_records=tuple(settings.test_records),
+        only=tuple(settings.only),
+    )
     if settings.records is not None:
-        from lstm_fcn.spark.wfdb_records import beats_of_records
+        return beats_of_records(spark, settings.records, reading)
+    from lstm_fcn.spark.prepare.signals import beats_of_signals
+    from lstm_fcn.spark.tables import read_table
 
-        beats = beats_of_records(spark, settings.records, tuple(settings.test_records))
-    else:
-        from lstm_fcn.spark.csv_form import beats_of_csv
-
-        beats = beats_of_csv(spark, str(settings.csv), settings.csv_split)
-    (replace_table if settings.replace else write_table)(beats, settings.output)
-    counts = read_table(spark, settings.output).groupBy("split", "label").count().orderBy("split", "label")
-    print(counts.toPandas().to_string(index=False))
-    log.info("stage=prepare output=%s", settings.output)
+    annotations = read_table(spark, settings.annotations, flag="--annotations") if settings.annotations else None
+    return beats_of_signals(read_table(spark, str(settings.signals), flag="--signals"), annotations, reading)
 
 
 if __name__ == "__main__":
-    run_job(main)
+    run_command(main)

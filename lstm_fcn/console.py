@@ -1,67 +1,105 @@
 """What the jobs share at the edge of the program: logging, and errors to exit codes."""
 
 import logging
+import os
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from io import TextIOWrapper
 from threading import current_thread, main_thread
 from types import FrameType
 
-from lstm_fcn.errors import LstmFcnError, StoppedError, StorageError
+from lstm_fcn.errors import LstmFcnError, StoppedError, StorageError, describe_missing
 
-_EXTRA_OF_MODULE = {
-    "pyspark": "spark",
-    "wfdb": "records",
-    "sklearn": "train",
-    "imblearn": "train",
-    "tqdm": "train",
-    "matplotlib": "plots",  # which "train" and "report" hold too
-    "jinja2": "report",
-    "scipy": "report",
-    "onnx": "int8",
-    "mlflow": "mlflow",
-}
-
+_INTERRUPTED = 128 + signal.SIGINT
+"""The exit code after Ctrl-C, as shells have it."""
 
 log = logging.getLogger(__name__)
 
 
-def run_job(main: Callable[[Sequence[str]], None]) -> None:
-    """Run a job's `main` on the command line's arguments.
+def run_command(main: Callable[[Sequence[str]], None]) -> None:
+    """Run a job on the command line's arguments, with logging, and exit with its code unless that is 0.
 
-    An error that the user can mend is one message and its kind's exit code; any other keeps its stack trace
-    and exits 1. SIGTERM ends a job in order, so that what it holds is given back. Success does not exit, since a
-    notebook's process must live on.
+    SIGTERM ends a job in order, so that what it holds is given back. Success does not exit, since a notebook's process
+    must live on.
     """
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
-    logging.getLogger("py4j").setLevel(logging.WARNING)
+    if not logging.getLogger().handlers:
+        logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
+        for handler in logging.getLogger().handlers:
+            handler.addFilter(_is_not_of_py4j)
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a character that the locale cannot write ends no job
     if current_thread() is main_thread():
         signal.signal(signal.SIGTERM, _stop)
-    try:
-        main(sys.argv[1:])
-    except LstmFcnError as error:
-        log.debug("%s", type(error).__name__, exc_info=error)
-        sys.stderr.write(f"error: {error}\n")
-        sys.exit(error.exit_code)
-    except OSError as error:
-        log.debug("%s", type(error).__name__, exc_info=error)
-        sys.stderr.write(f"error: {error}\n")
-        sys.exit(StorageError.exit_code)
-    except ModuleNotFoundError as error:
-        extra = _EXTRA_OF_MODULE.get(str(error.name).split(".")[0])
-        if extra is None:
-            raise
-        sys.stderr.write(f"error: this needs {error.name}, which is not installed: pip install 'lstm-fcn[{extra}]'\n")
-        sys.exit(1)
-    except Exception as error:
-        if type(error).__module__.partition(".")[0] not in ("pyspark", "py4j"):
-            raise
-        from lstm_fcn.spark.tables import first_line
+    code = run_job(main, sys.argv[1:])
+    if code:
+        sys.exit(code)
 
-        log.debug("%s", type(error).__name__, exc_info=error)
-        sys.stderr.write(f"error: Spark says: {first_line(error)} (--verbose shows where)\n")
-        sys.exit(1)
+
+def _is_not_of_py4j(record: logging.LogRecord) -> bool:
+    """Leave out what py4j logs, partly in the root logger's name: with a stack trace, and raised by it too."""
+    return f"{os.sep}py4j{os.sep}" not in record.pathname
+
+
+def run_job(main: Callable[[Sequence[str]], None], arguments: Sequence[str]) -> int:
+    """Run a job's `main`, and return its exit code.
+
+    An error that the user can mend is one message on standard error and its kind's exit code; Spark's are one line and
+    1, and so is the death of its process; Ctrl-C is one line and 130. Any other error is raised, with its stack trace.
+    """
+    try:
+        main(arguments)
+    except KeyboardInterrupt as error:
+        return _report(error, "stopped on request (SIGINT)", _INTERRUPTED)
+    except ModuleNotFoundError as error:
+        missing = describe_missing(error)
+        if missing is None:
+            raise
+        return _report(error, missing, 1)
+    except Exception as error:
+        code, message = _explain(error)
+        if message is None:
+            raise
+        return _report(error, message, code)
+    return 0
+
+
+def _explain(error: Exception) -> tuple[int, str | None]:
+    """Return the exit code and the message of an error; no message where it has to be raised."""
+    if _is_interrupted(error):
+        return _INTERRUPTED, "stopped on request (SIGINT)"
+    if "pyspark" in sys.modules:
+        from lstm_fcn.spark.session import how_spark_died
+
+        died = how_spark_died()
+        if died is not None:
+            return 1, died
+    if isinstance(error, LstmFcnError):
+        return error.exit_code, str(error)
+    if isinstance(error, OSError):
+        return StorageError.exit_code, str(error)
+    if type(error).__module__.partition(".")[0] not in ("pyspark", "py4j"):
+        return 1, None
+    from lstm_fcn.spark.errors import as_ours, first_line
+
+    ours = as_ours(error)
+    if ours is not None:
+        return ours.exit_code, str(ours)
+    return 1, f"Spark says: {first_line(error)} (--verbose shows where)"
+
+
+def _is_interrupted(error: BaseException | None) -> bool:
+    """Check whether an error is what Ctrl-C made of something that was under way."""
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__cause__ or error.__context__
+    return error is not None
+
+
+def _report(error: BaseException, message: str, code: int) -> int:
+    log.debug("%s", type(error).__name__, exc_info=error)
+    sys.stderr.write(f"error: {message}\n")
+    return code
 
 
 def _stop(number: int, _: FrameType | None) -> None:

@@ -1,6 +1,7 @@
 """Writing local files so that a reader finds the old content or the new one, never a part."""
 
 import contextlib
+import errno
 import os
 from pathlib import Path
 
@@ -21,11 +22,20 @@ def write_atomically(path: Path, content: bytes) -> None:
         with draft.open("wb") as file:
             file.write(content)
             file.flush()
-            os.fsync(file.fileno())
+            _sync(file.fileno())
         draft.replace(path)
     except OSError as error:
         was = "the one that was there is unchanged" if path.exists() else "nothing was left there"
         raise StorageError(f"cannot write {path} ({len(content):,} bytes): {error.strerror}; {was}") from error
     finally:
-        with contextlib.suppress(OSError):  # the first error is the one to tell
+        with contextlib.suppress(OSError):  # the first error is the one to report
             draft.unlink()
+
+
+def _sync(descriptor: int) -> None:
+    """Have the content on the disk before the file gets its name, on storage that knows how."""
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP):
+            raise

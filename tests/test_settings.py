@@ -4,16 +4,17 @@ import pytest
 import yaml
 
 from lstm_fcn.errors import SettingsError
-from lstm_fcn.job_settings import JobSettings, load_settings
-from lstm_fcn.scoring_settings import EvaluateSettings, ScoreSettings
-from lstm_fcn.settings import (
-    CalibrateSettings,
-    ExportSettings,
-    PrepareSettings,
-    SimulateSettings,
-    TrainSettings,
-    TuneSettings,
-)
+from lstm_fcn.settings.calibrate import CalibrateSettings
+from lstm_fcn.settings.evaluate import EvaluateSettings
+from lstm_fcn.settings.evaluate_detection import EvaluateDetectionSettings
+from lstm_fcn.settings.export import ExportSettings
+from lstm_fcn.settings.prepare import PrepareSettings
+from lstm_fcn.settings.score import ScoreSettings
+from lstm_fcn.settings.simulate import SimulateSettings
+from lstm_fcn.settings.sources import JobSettings, load_settings
+from lstm_fcn.settings.train import TrainSettings
+from lstm_fcn.settings.train_context import TrainContextSettings
+from lstm_fcn.settings.tune import TuneSettings
 
 CONF = Path(__file__).parents[1] / "conf"
 SETTINGS = {
@@ -23,6 +24,7 @@ SETTINGS = {
     "simulate": SimulateSettings,
     "study-published-figure": TrainSettings,
     "train-inter-patient": TrainSettings,
+    "train-new-patients": TrainContextSettings,
     "train-mitbih": TrainSettings,
     "train-short": TrainSettings,
     "train-undersampled": TrainSettings,
@@ -31,10 +33,12 @@ SETTINGS = {
 REQUIRED = {
     CalibrateSettings: ["--model", "m", "--beats", "b", "--output", "o"],
     EvaluateSettings: ["--predictions", "p", "--output", "o"],
+    EvaluateDetectionSettings: ["--beats", "b", "--reference", "r", "--output", "o"],
     ExportSettings: ["--model", "m", "--output", "m.onnx"],
     PrepareSettings: ["--records", "r", "--output", "o"],
     ScoreSettings: ["--beats", "b", "--model", "m", "--output", "o"],
     SimulateSettings: ["--output", "o"],
+    TrainContextSettings: ["--beats", "b", "--model", "m"],
     TrainSettings: ["--beats", "b", "--model", "m"],
     TuneSettings: ["--beats", "b", "--output", "o", "--space", '{"hidden_size": [64, 128]}'],
 }
@@ -150,13 +154,13 @@ def test_records_to_hold_out_are_named_alike_in_every_source(tmp_path: Path, mon
 
 
 def test_records_cannot_be_held_out_of_a_csv():
-    with pytest.raises(SettingsError, match="--test-records goes with --records"):
+    with pytest.raises(SettingsError, match="--test-records goes with --records or --signals"):
         load_settings(PrepareSettings, ["--output", "o", "--csv", "c", "--test-records", "s01"], "prepare.py")
 
 
 @pytest.mark.parametrize("sources", [[], ["--records", "r", "--csv", "c"]])
 def test_prepare_takes_one_source(sources: list[str]):
-    with pytest.raises(SettingsError, match="expected either --records or --csv"):
+    with pytest.raises(SettingsError, match="expected one of --records, --signals and --csv"):
         load_settings(PrepareSettings, ["--output", "o", *sources], "prepare.py")
 
 
@@ -177,7 +181,6 @@ def test_the_split_of_records_cannot_be_overruled_by_the_csvs():
         (TrainSettings, ["--beats", "b.csv.gz", "--rows", "split=test"], "--rows goes with a beat table"),
         (TrainSettings, ["--rows", "split"], "--rows .*String should match pattern"),
         (TrainSettings, ["--model", "s3://b/m"], "expected --model to be a local path, found s3:/b/m"),
-        (TrainSettings, ["--init-from", "m", "--seed", "1", "--lr", "0.1"], "takes all but lr, .*; remove seed"),
         (ScoreSettings, ["--beat", "b", "--beat-prefix", "x"], "expected --beat or --beat-prefix, found both"),
     ],
 )
@@ -230,3 +233,15 @@ def test_an_export_that_could_not_work_is_refused_at_once(
     monkeypatch.chdir(CONF.parent)
     with pytest.raises(SettingsError, match=message):
         load_settings(ExportSettings, ["--model", "m", *arguments], "export.py")
+
+
+def test_the_home_folder_is_known_where_no_shell_puts_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("HOME", "/home/me")
+    monkeypatch.setenv("LSTM_FCN_TRAIN_MODEL", "~/m.safetensors")
+    (tmp_path / "c.yaml").write_text("beats: ~/beats")
+    settings = load_settings(TrainSettings, ["--config", str(tmp_path / "c.yaml"), "--run=~/run"], "train.py")
+    assert (settings.beats, settings.model, settings.run) == (
+        "/home/me/beats",
+        Path("/home/me/m.safetensors"),
+        Path("/home/me/run"),
+    )

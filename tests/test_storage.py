@@ -17,7 +17,7 @@ def test_a_reader_of_the_old_file_keeps_its_content(tmp_path: Path):
 
 
 @pytest.mark.parametrize("name", ["file/below", "n" * 252])
-def test_what_cannot_be_written_is_told(tmp_path: Path, name: str):
+def test_what_cannot_be_written_is_named(tmp_path: Path, name: str):
     (tmp_path / "file").write_bytes(b"no folder")
     with pytest.raises(StorageError, match=r"cannot write .* \(3 bytes\): .*; nothing was left there"):
         write_atomically(tmp_path / name, b"new")

@@ -61,9 +61,17 @@ with DAG(
     score = job(
         "score",
         *("--beats", f"{DATA}/beats", "--where", DAY, "--partition-by", "day"),
-        *("--model", "mitbih", "--output", f"{DATA}/scored", "--max-error-fraction", "0.05"),
+        *("--model", "new-patients", "--output", f"{DATA}/scored", "--max-error-fraction", "0.05"),
     )
     evaluate = job(
-        "evaluate", "--predictions", f"{DATA}/scored", "--where", DAY, "--model", "mitbih", "--output", f"{DATA}/report"
+        "evaluate",
+        "--predictions",
+        f"{DATA}/scored",
+        "--where",
+        DAY,
+        "--model",
+        "new-patients",
+        "--output",
+        f"{DATA}/report",
     )
     prepare >> score >> evaluate

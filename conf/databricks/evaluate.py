@@ -1,6 +1,6 @@
 # Databricks notebook source
 # MAGIC %md
-# MAGIC # Judge predictions
+# MAGIC # Evaluate predictions
 # MAGIC After `score`. Needs the wheel with `[report,records]`.
 
 # COMMAND ----------
@@ -21,7 +21,7 @@ spark = get_session("lstm-fcn notebooks")
 
 # COMMAND ----------
 
-from lstm_fcn.scoring_settings import EvaluateSettings
+from lstm_fcn.settings.evaluate import EvaluateSettings
 
 settings = EvaluateSettings(
     predictions=f"{FOLDER}/predictions",  # or a table: main.ecg.predictions
@@ -33,18 +33,17 @@ settings = EvaluateSettings(
 
 # COMMAND ----------
 
-from lstm_fcn.evaluation import format_estimates
-from lstm_fcn.spark.evaluation_run import EvaluationRun
-from lstm_fcn.spark.models import load_model
+from lstm_fcn.evaluation.metrics import format_metrics
+from lstm_fcn.spark.evaluation.job import EvaluationRun
 
-run = EvaluationRun(spark, settings, load_model(spark, settings.model))
+run = EvaluationRun(spark, settings)
 content = run.evaluate()
-print(format_estimates(content.estimates, run.classes))
+print(format_metrics(content.estimates, run.classes))
 
 # COMMAND ----------
 
-from lstm_fcn.report.page import render
-from lstm_fcn.spark.evaluation_output import write_evaluation
+from lstm_fcn.evaluation.report.page import render
+from lstm_fcn.spark.evaluation.output import write_evaluation
 
 page = render(content)
 print(write_evaluation(spark, content, run.changed, page, settings))

@@ -1,7 +1,7 @@
 # Databricks notebook source
 # MAGIC %md
 # MAGIC # Score a beat table
-# MAGIC After `train`, or with `mitbih` as the model. Needs the wheel alone.
+# MAGIC After `train`, or with `new-patients` as the model: for patients it has never seen. Needs the wheel alone.
 
 # COMMAND ----------
 
@@ -44,4 +44,4 @@ from lstm_fcn.spark import register
 
 register(spark, f"{FOLDER}/model.safetensors")
 beats.limit(100).createOrReplaceTempView("some_beats")
-spark.sql("SELECT lstm_fcn(beat).predicted_class AS called, count(*) AS beats FROM some_beats GROUP BY 1").show()
+spark.sql("SELECT lstm_fcn(beat).predicted_class, count(*) AS beats FROM some_beats GROUP BY 1").show()

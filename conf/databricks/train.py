@@ -29,7 +29,7 @@ spark = get_session("lstm-fcn notebooks")
 
 from pathlib import Path
 
-from lstm_fcn.simulate import write_records
+from lstm_fcn.data.simulate import write_records
 
 records = Path(FOLDER, "records")
 if not records.exists():
@@ -37,22 +37,23 @@ if not records.exists():
 
 # COMMAND ----------
 
-from lstm_fcn.spark.wfdb_records import beats_of_records
+from lstm_fcn.spark.prepare.output import write_beats
+from lstm_fcn.spark.prepare.records import Reading, beats_of_records
 
 last = max(file.stem for file in records.glob("*.hea"))
-beats = beats_of_records(spark, str(records.absolute()), test_records=(last,))
-beats.write.mode("overwrite").parquet(f"{Path(FOLDER).absolute()}/beats")
+beats = beats_of_records(spark, str(records.absolute()), Reading(test_records=(last,)))
+write_beats(beats, f"{Path(FOLDER).absolute()}/beats", replace=True, most_failed=0)
 
 # COMMAND ----------
 
-from lstm_fcn.beats import read_beats
+from lstm_fcn.data.beats import read_beats
 
 train = read_beats(f"{FOLDER}/beats", "split", "train")
 print(f"{len(train):,} beats to train on; by class: {train.class_counts(5).tolist()}")
 
 # COMMAND ----------
 
-from lstm_fcn.estimator import LSTMFCNClassifier
+from lstm_fcn import LSTMFCNClassifier
 
 classifier = LSTMFCNClassifier(epochs=3, batch_size=32, filters_2=64, class_weights="sqrt", random_state=0)
 classifier.fit(train.series, train.labels)

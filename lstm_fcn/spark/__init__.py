@@ -1,5 +1,10 @@
-"""Everything that knows Spark: sessions, tables, cutting records, scoring. No torch at import time."""
+"""Everything that knows Spark: sessions, tables, preparing, scoring, evaluating. No torch at import time.
 
-from lstm_fcn.spark.scoring import new_run_id, register, score
+Read `udf` (the scoring function of notebooks and SQL), then `scoring/job` (the scoring job). Beneath them: `session`,
+`tables`, `sql`, `files`, `errors`. `prepare/` makes beat tables, `evaluation/` evaluates predictions, `tuning` fits
+trials as tasks.
+"""
 
-__all__ = ["new_run_id", "register", "score"]
+from lstm_fcn.spark.udf import register, score
+
+__all__ = ["register", "score"]

@@ -1,46 +1,68 @@
-"""Small things that are said to a catalog in SQL."""
+"""What the catalog says of a table: its format, its partitions, and the format that a new one gets."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from dataclasses import dataclass
 
 from pyspark.sql import SparkSession
 
-from lstm_fcn.spark.tables import quoted
+from lstm_fcn.errors import SettingsError
+from lstm_fcn.spark.sql import TableName
+
+_PARTITIONS, _DETAILS = "# Partition Information", "# Detailed Table Information"
+_OF_ICEBERG_ALONE = "org.apache.iceberg.spark.SparkCatalog"
+SESSION_CATALOG = "spark_catalog"
 
 
-def create_table(
-    spark: SparkSession,
-    name: str,
-    columns: Sequence[tuple[str, str]],
-    partition_by: Sequence[str] = (),
-    comment: str = "",
-) -> None:
-    """Make an empty table, in the session's default format.
+@dataclass(frozen=True)
+class TableDescription:
+    """A table as the catalog describes it.
 
-    It is filled afterwards: one that is made and filled at once leaves, if it is killed, a folder that is in the way.
+    Attributes
+    ----------
+    provider : str
+        Its format in small letters, e.g. 'delta'.
+    is_view : bool
+    partition_by : tuple of str
+        The columns whose values are partitions; not those of hidden partitions.
     """
-    listed = ", ".join(f"{quoted(column)} {kind}" for column, kind in columns)
-    parts = f"PARTITIONED BY ({', '.join(map(quoted, partition_by))})" if partition_by else ""
-    kind = spark.conf.get("spark.sql.sources.default")
-    spark.sql(f"CREATE TABLE {name} ({listed}) USING {kind} {parts} COMMENT {literal(comment)}")
+
+    provider: str
+    is_view: bool
+    partition_by: tuple[str, ...]
 
 
-@contextmanager
-def confs(spark: SparkSession, values: dict[str, str]) -> Iterator[None]:
-    """Set configurations of the session for a while."""
-    before = {name: spark.conf.get(name, None) for name in values}
-    for name, value in values.items():
-        spark.conf.set(name, value)
-    try:
-        yield
-    finally:
-        for name, was in before.items():
-            if was is None:
-                spark.conf.unset(name)
-            else:
-                spark.conf.set(name, was)
+def describe_table(spark: SparkSession, name: TableName) -> TableDescription:
+    """Describe a table or a view that is there."""
+    lines = [tuple(row)[:2] for row in spark.sql(f"DESCRIBE TABLE EXTENDED {name}").collect()]
+    names = [line[0] for line in lines]
+    # A column could have the name of a detail too, so only what follows the heading counts.
+    details = dict(lines[names.index(_DETAILS) :]) if _DETAILS in names else {}
+    partitions: list[str] = []
+    if _PARTITIONS in names:
+        after = names[names.index(_PARTITIONS) + 2 :]
+        partitions = after[: after.index("")] if "" in after else after
+    return TableDescription(
+        provider=str(details.get("Provider", "unknown")).lower(),
+        is_view=details.get("Type") == "VIEW",
+        partition_by=tuple(partitions),
+    )
 
 
-def literal(value: str | None) -> str:
-    """Write a text for SQL."""
-    return "NULL" if value is None else "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
+def catalog_of(spark: SparkSession, name: TableName) -> str:
+    """Return the catalog that a name is in: the one that it names, or the session's current one."""
+    return name.parts[0] if len(name.parts) > 2 else spark.catalog.currentCatalog()
+
+
+def format_of_new_table(spark: SparkSession, name: TableName, asked: str | None) -> str:
+    """Return the format of a table that is to be made: the one asked for, the catalog's only one, or the default.
+
+    Raises
+    ------
+    SettingsError
+        If the catalog makes tables of another format alone.
+    """
+    catalog = catalog_of(spark, name)
+    if spark.conf.get(f"spark.sql.catalog.{catalog}", None) == _OF_ICEBERG_ALONE:
+        if asked not in (None, "iceberg"):
+            raise SettingsError(f"the catalog {catalog} makes tables of Iceberg; found --table-format {asked}")
+        return "iceberg"
+    return asked or str(spark.conf.get("spark.sql.sources.default")).lower()

@@ -1,5 +1,6 @@
 """The few things that a run does to files beside Spark: rename, remove, and write a small text."""
 
+import errno
 import os
 import shutil
 from collections.abc import Iterator
@@ -14,12 +15,14 @@ from lstm_fcn.errors import SettingsError, StorageError
 from lstm_fcn.spark.session import is_classic
 from lstm_fcn.storage import write_atomically
 
+_NOT_OFFERED = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EINVAL)
+
 
 class Files(Protocol):
     """Paths are texts, as Spark takes them."""
 
     def exists(self, path: str) -> bool:
-        """Tell whether there is a file or a folder."""
+        """Check whether there is a file or a folder."""
 
     def names(self, folder: str) -> list[str]:
         """List what is in a folder, sorted; nothing where it is not there."""
@@ -41,7 +44,7 @@ class Files(Protocol):
 
 
 def files_at(spark: SparkSession, path: str) -> Files:
-    """Give what handles files at a path: Python for the local disk, Hadoop's classes for all else.
+    """Return what handles files at a path: Python for the local disk, Hadoop's classes for all else.
 
     Raises
     ------
@@ -64,15 +67,12 @@ class LocalFiles:
     """On a disk of this machine."""
 
     def exists(self, path: str) -> bool:
-        """See `Files`."""
         return _local(path).exists()
 
     def names(self, folder: str) -> list[str]:
-        """See `Files`."""
         return sorted(entry.name for entry in _local(folder).iterdir()) if _local(folder).is_dir() else []
 
     def read(self, path: str) -> str | None:
-        """See `Files`."""
         with _storage_errors(path):
             try:
                 return _local(path).read_text(encoding="utf-8")
@@ -80,37 +80,63 @@ class LocalFiles:
                 return None
 
     def create(self, path: str, text: str) -> bool:
-        """See `Files`."""
         file = _local(path)
         draft = file.with_name(f".{file.name}.{os.getpid()}.tmp")
         with _storage_errors(path):
             file.parent.mkdir(parents=True, exist_ok=True)
             try:
                 draft.write_text(text, encoding="utf-8")
-                os.link(draft, file)  # the one way that gives the file with its content to one process only
-            except FileExistsError:
-                return False
+                return _link_or_create(draft, file, text)
             finally:
                 draft.unlink(missing_ok=True)
-        return True
 
     def replace(self, path: str, text: str) -> None:
-        """See `Files`."""
         write_atomically(_local(path), text.encode())
 
     def rename(self, source: str, target: str) -> None:
-        """See `Files`."""
         with _storage_errors(target):
             _local(target).parent.mkdir(parents=True, exist_ok=True)
             _local(source).rename(_local(target))
 
     def remove(self, path: str) -> None:
-        """See `Files`."""
         with _storage_errors(path):
             if _local(path).is_dir():
                 shutil.rmtree(_local(path))
             else:
                 _local(path).unlink(missing_ok=True)
+
+
+def _link_or_create(draft: Path, file: Path, text: str) -> bool:
+    """Give a file its name, if it is free; a link does so with the content, for one process only."""
+    try:
+        os.link(draft, file)
+    except FileExistsError:
+        return False
+    except OSError:  # whatever network drives, FUSE mounts and object stores answer
+        return _create_exclusively(file, text)
+    return True
+
+
+def _create_exclusively(file: Path, text: str) -> bool:
+    """Create a file where storage has no hard links; a reader may find it empty for a moment."""
+    try:
+        created = file.open("x", encoding="utf-8")
+    except FileExistsError:
+        return False
+    except OSError as error:
+        if error.errno not in _NOT_OFFERED:
+            raise
+        raise StorageError(
+            f"the storage of {file.parent} has neither hard links nor exclusive creation (O_EXCL: {error.strerror}), "
+            "without which two runs could write there at once: give a folder on another disk, or a table"
+        ) from error
+    try:
+        with created:
+            created.write(text)
+    except OSError:
+        file.unlink()
+        raise
+    return True
 
 
 class HadoopFiles:
@@ -127,19 +153,16 @@ class HadoopFiles:
             return str(self._system(path).getUri().getScheme())
 
     def exists(self, path: str) -> bool:
-        """See `Files`."""
         with _java_errors(path):
             return bool(self._system(path).exists(self._path(path)))
 
     def names(self, folder: str) -> list[str]:
-        """See `Files`."""
         with _java_errors(folder):
             if not self._system(folder).exists(self._path(folder)):
                 return []
             return sorted(entry.getPath().getName() for entry in self._system(folder).listStatus(self._path(folder)))
 
     def read(self, path: str) -> str | None:
-        """See `Files`."""
         if not self.exists(path):
             return None
         with _java_errors(path):
@@ -150,7 +173,6 @@ class HadoopFiles:
                 stream.close()
 
     def create(self, path: str, text: str) -> bool:
-        """See `Files`."""
         try:
             with _java_errors(path):
                 self._write(path, text, overwrite=False)
@@ -161,20 +183,17 @@ class HadoopFiles:
         return True
 
     def replace(self, path: str, text: str) -> None:
-        """See `Files`."""
         draft = f"{path}.tmp"
         with _java_errors(path):
             self._write(draft, text, overwrite=True)
             self._rename(draft, path, "OVERWRITE")
 
     def rename(self, source: str, target: str) -> None:
-        """See `Files`."""
         with _java_errors(target):
             self._system(target).mkdirs(self._path(target).getParent())
             self._rename(source, target, "NONE")
 
     def remove(self, path: str) -> None:
-        """See `Files`."""
         with _java_errors(path):
             self._system(path).delete(self._path(path), True)
 

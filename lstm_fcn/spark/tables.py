@@ -1,63 +1,89 @@
-"""Reading and writing tables, and turning Spark's errors into ones that a user can act on."""
+"""Reading, checking and writing tables: of the catalog by their names, or files by their paths."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
-from py4j.protocol import Py4JJavaError
-from pyspark.errors import AnalysisException, PySparkException, PythonException
-from pyspark.sql import Column, DataFrame, SparkSession
-from pyspark.sql import functions as F
+from pyspark.errors import AnalysisException
+from pyspark.sql import DataFrame, SparkSession
 
-from lstm_fcn import errors
-from lstm_fcn.errors import DataError, SettingsError, StorageError
-from lstm_fcn.spark.files import Files, files_at
+from lstm_fcn.errors import DataError, SettingsError
+from lstm_fcn.spark.errors import as_data_errors, first_line
+from lstm_fcn.spark.files import Files, split_scheme
+from lstm_fcn.spark.partition_types import read_files
+from lstm_fcn.spark.sql import TableName
+from lstm_fcn.spark.versions import read_version
 
-PATTERN = re.compile(r"[*?\[\]{}\\]")
+_PATTERN = re.compile(r"[*?\[\]{}\\]")
 """What Spark takes for a pattern in a path when it reads, but not when it writes."""
+
+_PART = r"(?:`(?:[^`]|``)+`|[^`./:\\*?\[\]{}]+)"
+_NAME = re.compile(rf"{_PART}(?:\.{_PART})*")
+_MOST_PARTS = 3
+_FILE_SUFFIXES = (
+    *("parquet", "orc", "avro", "json", "jsonl", "csv", "tsv", "txt", "delta", "gz", "bz2", "zst", "zip", "xz"),
+)
 
 _OF_A_TABLE = re.compile(r".*\.parquet|_SUCCESS|_temporary|\..*\.crc|_(started|committed)_\d+")
 """What Spark leaves in a table's folder; the last two on Databricks."""
 
-_DISK_FULL = re.compile(r"No space left on device|File too large|Disk quota exceeded")
-_RAISED_BY_US = re.compile(r"lstm_fcn\.errors\.(\w+): (.+)")
+
+def table_name(name: str) -> TableName | None:
+    """Take a name for that of a table of the catalog (schema.table, catalog.schema.table), or for a path: None.
+
+    Each part may stand in backticks, and without them have any character but a dot. What ends like a file
+    (beats.parquet) is a path, and so is what has a slash (./schema.table), a scheme (s3a:...) or no dot.
+    """
+    if not _NAME.fullmatch(name):
+        return None
+    parts = tuple(
+        part[1:-1].replace("``", "`") if part.startswith("`") else part.strip() for part in re.findall(_PART, name)
+    )
+    is_path = "`" not in name and (len(parts) == 1 or parts[-1].lower() in _FILE_SUFFIXES)
+    return None if is_path or not 2 <= len(parts) <= _MOST_PARTS else TableName(parts)
 
 
-@contextmanager
-def own_errors_of_tasks() -> Iterator[None]:
-    """Raise an error of this package that a task raised on an executor as itself, and a full disk as one of ours.
+def is_table_name(name: str) -> bool:
+    """Check whether a name is that of a table of the catalog, not a path, as `table_name` does."""
+    return table_name(name) is not None
+
+
+def refuse_neither(name: str, flag: str) -> None:
+    """Refuse what is neither the name of a table nor clearly a path, such as a.b.c.d or a lone backtick.
 
     Raises
     ------
-    LstmFcnError
+    SettingsError
     """
-    try:
-        yield
-    except (PySparkException, Py4JJavaError) as error:
-        ours, full = _RAISED_BY_US.search(str(error)), _DISK_FULL.search(str(error))
-        if ours:
-            raise getattr(errors, ours[1])(ours[2]) from error
-        if full:
-            raise StorageError(f"Spark cannot write: {full[0]}") from error
-        raise
+    has_suffix = name.rpartition(".")[2].lower() in _FILE_SUFFIXES
+    is_plain = "." not in name and "`" not in name
+    is_path = re.search(r"[/:\\*?\[\]{}]", name) is not None or name.startswith(".") or has_suffix or is_plain
+    if re.match(r"file:(?!/)|\$", name):
+        raise SettingsError(
+            f"expected {flag} to be a path from / or from here, found {name!r}; variables are not replaced in settings"
+        )
+    if not name.strip() or (table_name(name) is None and not is_path):
+        raise SettingsError(
+            f"expected {flag} to be a table (schema.table or catalog.schema.table, with backticks or without) or a "
+            f"path; found {name!r}. Write a path with a slash: ./{name}"
+        )
 
 
-@contextmanager
-def as_data_errors(what: str) -> Iterator[None]:
-    """Raise what Spark says of a table or a path as an error of ours, in one line.
+def refuse_table_name(name: str, flag: str) -> None:
+    """Refuse the name of a table where the result goes to a folder; and what is neither.
 
     Raises
     ------
-    DataError
+    SettingsError
     """
-    try:
-        yield
-    except (PySparkException, Py4JJavaError) as error:
-        raise DataError(f"{what} cannot be read: {first_line(error)}") from error
+    refuse_neither(name, flag)
+    if is_table_name(name):
+        raise SettingsError(f"expected {flag} to be a folder, found the name of a table, {name}; write ./{name}")
 
 
 def holds_files(spark: SparkSession, path: str) -> bool:
-    """Tell whether there is a file at a path or below it, on any storage that Spark reads.
+    """Check whether there is a file at a path or below it, on any storage that Spark reads.
 
     What starts with an underscore or a dot, such as the remains of a failed write, does not count.
     """
@@ -72,22 +98,141 @@ def holds_files(spark: SparkSession, path: str) -> bool:
             raise
 
 
-def read_table(spark: SparkSession, path: str) -> DataFrame:
-    """Open a Parquet table.
+def is_below(path: str, folder: str) -> bool:
+    """Check whether a path, or a table, is another one or lies in it."""
+    table, other = table_name(path), table_name(folder)
+    if table is None or other is None:
+        return table is other and _parts(path)[: len(_parts(folder))] == _parts(folder)
+    # Without its catalog, or with it: one ends as the other.
+    pairs = zip(reversed(table.parts), reversed(other.parts), strict=False)
+    return all(part.lower() == other_part.lower() for part, other_part in pairs)
+
+
+def _parts(name: str) -> tuple[str, ...]:
+    scheme, host, path = split_scheme(name)
+    if scheme in ("", "file"):
+        return Path(path).resolve().parts
+    return (scheme, host, *Path(path).parts)
+
+
+def refuse_pattern(path: str) -> None:
+    """Refuse to write to a path with a character that Spark takes for a pattern when it reads.
+
+    Raises
+    ------
+    SettingsError
+    """
+    if _PATTERN.search(path):
+        raise SettingsError(f"expected --output without any of * ? [ ] {{ }} \\, found {path}")
+
+
+def read_table(
+    spark: SparkSession,
+    name: str,
+    kind: str = "parquet",
+    options: Mapping[str, str] | None = None,
+    *,
+    flag: str = "the table",
+    types: Mapping[str, str] | None = None,
+) -> DataFrame:
+    """Open a table of the catalog, or files.
+
+    Parameters
+    ----------
+    spark : SparkSession
+    name : str
+        A table where `table_name` says so, else a path.
+    kind : str
+        Of the files: any format that Spark reads.
+    options : mapping, optional
+        Of that format, e.g. header for CSV; of a table of the catalog what names a version, e.g. versionAsOf.
+    flag : str
+        What the name is given with, for the message.
+    types : mapping, optional
+        Of partition columns, where they are known, as `read_files` takes them.
+
+    Raises
+    ------
+    SettingsError
+        If the name is neither that of a table nor a path.
+    DataError
+        If there is none, or it cannot be read.
+    """
+    refuse_neither(name, flag)
+    table_of_catalog = table_name(name)
+    if table_of_catalog is not None:
+        with as_data_errors(name):
+            is_there = spark.catalog.tableExists(str(table_of_catalog))
+        if not is_there:
+            raise DataError(f"the catalog has no table {name}; a path is written with a slash, e.g. ./{name}")
+        with as_data_errors(name):
+            table = (
+                read_version(spark, table_of_catalog, options, flag) if options else spark.table(str(table_of_catalog))
+            )
+    elif not holds_files(spark, name):
+        raise DataError(f"no table at {name}; a table of the catalog is written schema.table")
+    else:
+        _refuse_as_other_format(spark, name, kind, flag)
+        with as_data_errors(f"{name}, as {kind},"), _nanoseconds_named(name):
+            table = read_files(spark, name, kind, options or {}, types or {})
+    with as_data_errors(name):
+        table.limit(0).collect()  # Spark Connect does not look at the files before
+    return table
+
+
+_OF_TRANSACTIONS = {"delta": "_delta_log", "iceberg": "metadata/*.metadata.json"}
+
+
+def _refuse_as_other_format(spark: SparkSession, path: str, kind: str, flag: str) -> None:
+    """Refuse to read the files of a table with transactions by themselves, with rows that were deleted or replaced.
 
     Raises
     ------
     DataError
-        If there is none.
     """
-    if not holds_files(spark, path):
-        raise DataError(f"no table at {path}")
+    for format_, log in _OF_TRANSACTIONS.items():
+        if kind.lower() not in _OF_TRANSACTIONS and holds_files(spark, f"{path.rstrip('/')}/{log}"):
+            raise DataError(
+                f"{flag} {path} is a table of {format_}, whose files also hold rows that were deleted or replaced: "
+                f"give its name in the catalog, or, of score.py, --beats-format {format_}"
+            )
+
+
+@contextmanager
+def _nanoseconds_named(path: str) -> Iterator[None]:
+    """Name the columns of timestamps that Spark refuses without their names, as pandas writes them.
+
+    Raises
+    ------
+    DataError
+    """
     try:
-        table = spark.read.parquet(path)
-        table.limit(0).collect()  # Spark Connect does not look at the files before
-        return table
-    except (PySparkException, Py4JJavaError) as error:
-        raise DataError(f"no Parquet table at {path}: {first_line(error)}") from error
+        yield
+    except AnalysisException as error:
+        if "TIMESTAMP(NANOS" not in str(error):
+            raise
+        file, columns = _find_nanoseconds(path)
+        raise DataError(
+            f"{file}: expected timestamps of microseconds, found nanoseconds in {columns}, which Spark does not read: "
+            "write them with pandas' to_parquet(..., coerce_timestamps='us'), or set "
+            "spark.sql.legacy.parquet.nanosAsLong=true to take them as whole numbers"
+        ) from error
+
+
+def _find_nanoseconds(path: str) -> tuple[str, str]:
+    """Find the first file with such columns, and these; as far as they can be read without Spark."""
+    import pyarrow as pa
+    import pyarrow.dataset as pads
+
+    scheme, _, local = split_scheme(path)
+    try:
+        for fragment in pads.dataset(local if scheme == "file" else path, format="parquet").get_fragments():
+            odd = [each.name for each in fragment.physical_schema if str(each.type).startswith("timestamp[ns")]
+            if odd:
+                return fragment.path, f"column{'s' * (len(odd) > 1)} {', '.join(map(repr, odd))}"
+    except (OSError, pa.ArrowException):
+        pass
+    return path, "a column"
 
 
 def filter_rows(table: DataFrame, condition: str | None) -> DataFrame:
@@ -126,105 +271,44 @@ def check_columns(table: DataFrame, expected: Mapping[str, tuple[str, ...]], wha
     found = dict(table.dtypes)
     for name, types in expected.items():
         if name not in found:
-            raise DataError(f"{what} has no column '{name}'; found: {', '.join(found)}")
+            raise DataError.no_column(what, name, found)
         if found[name] not in types:
             raise DataError(f"{what}: expected column '{name}' to be {' or '.join(types)}, found {found[name]}")
 
 
-def write_table(table: DataFrame, path: str) -> None:
-    """Write a new Parquet table; a failed job leaves no row behind.
+def refuse_missing(names: Sequence[str], table: DataFrame, what: str) -> None:
+    """Refuse a table without these columns.
 
-    Two jobs that write to one path at the same time are not kept apart.
-
-    Raises
-    ------
-    DataError
-        If there is a file already.
-    SettingsError
-        If the path has a character that Spark takes for a pattern when it reads, but not when it writes.
-    LstmFcnError
-        If a task raised one.
-    """
-    _require_no_pattern(path)
-    if holds_files(table.sparkSession, path):
-        raise DataError(f"{path} is there already: remove it, write somewhere else, or --replace it")
-    with own_errors_of_tasks():
-        table.write.mode("append").parquet(path)
-
-
-def replace_table(table: DataFrame, path: str) -> None:
-    """Write a Parquet table in the place of one with the same columns, or of none.
-
-    The new one is written beside it and takes its place by renames, so that a job that fails or is killed leaves the
-    old one; between the two renames there is none.
+    Parameters
+    ----------
+    names : sequence of str
+    table : DataFrame
+    what : str
+        What the table is, for the message.
 
     Raises
     ------
     DataError
-        If there is something else.
-    SettingsError
-        If the path has a character of a pattern, or, under Spark Connect, is not on a disk of client and server.
-    LstmFcnError
-        If a task raised one.
     """
-    _require_no_pattern(path)
-    files = files_at(table.sparkSession, path)
-    folder, slash, name = path.rstrip("/").rpartition("/")
-    draft, old = (f"{folder}{slash}.{name}.{end}" for end in ("new", "old"))
-    if files.exists(old) and not files.exists(path):  # somebody died between the renames
-        files.rename(old, path)
-    _require_replaceable(table, path, files)
-    files.remove(draft)
-    write_table(table, draft)
-    files.remove(old)
-    if files.exists(path):
-        files.rename(path, old)
-    files.rename(draft, path)
-    files.remove(old)
+    for name in names:
+        if name not in table.columns:
+            raise DataError.no_column(what, name, table.columns)
 
 
-def _require_replaceable(table: DataFrame, path: str, files: Files) -> None:
-    """Refuse to replace what is more than a table, or has other columns."""
+def require_replaceable(table: DataFrame, path: str, files: Files) -> None:
+    """Refuse to replace what is more than a table, or has other columns.
+
+    Raises
+    ------
+    DataError
+    """
     found, spark = table.columns, table.sparkSession
     others = [name for name in files.names(path) if not _OF_A_TABLE.fullmatch(name)]
     if not others and holds_files(spark, path):
-        found = read_table(spark, path).columns
+        found = spark.read.parquet(path).columns
     if others or set(found) != set(table.columns):
         odd = others[0] if others else f"the columns {', '.join(found)}"
         raise DataError(
             f"{path} is no table to replace: expected nothing but Parquet files with the columns "
             f"{', '.join(table.columns)}; found {odd}. Remove it or write somewhere else"
         )
-
-
-def _require_no_pattern(path: str) -> None:
-    if PATTERN.search(path):
-        raise SettingsError(f"expected an output path without any of * ? [ ] {{ }} \\, found {path}")
-
-
-def first_line(error: Exception) -> str:
-    """Give what Spark says first, without its plans and stack traces; of a Java error what is at its root."""
-    if isinstance(error, Py4JJavaError):
-        cause = error.java_exception
-        while cause.getCause() is not None:
-            cause = cause.getCause()
-        return str(cause.toString()).strip().splitlines()[0]
-    if isinstance(error, PythonException):
-        return python_reason(error)
-    return str(error).strip().splitlines()[0]
-
-
-def python_reason(error: Exception) -> str:
-    """Give the last line that Spark says before its own stack trace: it ends Python's, where there is one."""
-    told = str(error.java_exception.getMessage()) if isinstance(error, Py4JJavaError) else str(error)
-    return re.split(r"\n\s+at |\nJVM stacktrace", told)[0].strip().splitlines()[-1]
-
-
-def quoted(name: str) -> str:
-    """Write a column's name for SQL, whatever characters it has."""
-    return "`" + name.replace("`", "``") + "`"
-
-
-def column(name: str) -> Column:
-    """Give a column, whatever characters its name has."""
-    return F.col(quoted(name))

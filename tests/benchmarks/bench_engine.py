@@ -16,17 +16,16 @@ from numpy.typing import NDArray
 from plain_network import PlainScorer
 from timed_beats import processor, read_all_beats
 
-from lstm_fcn.beats import BEAT_LENGTH, Beats
-from lstm_fcn.calibration import calibrate
-from lstm_fcn.engine import Engine
-from lstm_fcn.folding import folded_blocks
-from lstm_fcn.hyperparameters import NetworkConfig, Optimization
-from lstm_fcn.labels import CLASSES
-from lstm_fcn.modelfile import Model, find_model, parse_model, serialize
-from lstm_fcn.padding import ends
-from lstm_fcn.provenance import describe, describe_data
-from lstm_fcn.sampling import undersample
-from lstm_fcn.training import train
+from lstm_fcn.data.beats import BEAT_LENGTH, Beats, beat_lengths
+from lstm_fcn.data.labels import CLASSES
+from lstm_fcn.inference.calibration import calibrate
+from lstm_fcn.inference.engine import Engine
+from lstm_fcn.inference.folding import folded_blocks
+from lstm_fcn.model.config import NetworkConfig, Optimization
+from lstm_fcn.model.file import Model, load_model, parse_model, serialize
+from lstm_fcn.model.provenance import describe, describe_data
+from lstm_fcn.training.loop import train
+from lstm_fcn.training.sampling import undersample
 
 TIMED_BEATS = 4096
 REPEATS = 5
@@ -60,7 +59,7 @@ def float32_limit(model: Model) -> float:
 def operations(model: Model, series: NDArray[np.float32]) -> float:
     """Multiplications and additions of the convolutions for a beat, without the columns that are skipped."""
     layers = folded_blocks(model.network())
-    columns = np.minimum(ends(series) + sum(layer.padding[0] for layer in layers), BEAT_LENGTH).mean()
+    columns = np.minimum(beat_lengths(series) + sum(layer.padding[0] for layer in layers), BEAT_LENGTH).mean()
     return 2 * columns * sum(layer.weight.numel() for layer in layers)
 
 
@@ -101,7 +100,7 @@ def main() -> None:
     beats = read_all_beats()
     series = beats.series[np.random.default_rng(0).permutation(len(beats))[:TIMED_BEATS]]
     result: dict[str, object] = {"processor": processor(), "torch": torch.__version__, "beats": len(series)}
-    for title, model in (("128-256-128 filters", train_papers_network(beats)), ("mitbih", find_model("mitbih"))):
+    for title, model in (("128-256-128 filters", train_papers_network(beats)), ("mitbih", load_model("mitbih"))):
         rows = compare(model, series)
         share = rows["float32"]["beats_per_s"] * operations(model, series) / float32_limit(model)
         result[title] = rows | {"share_of_float32_limit": share}

@@ -48,8 +48,8 @@ def write_predictions(spark: SparkSession, rows: int, folder: Path) -> None:
         "label",
         "transform(e, x -> float(x / aggregate(e, double(0), (a, b) -> a + b))) AS probability",
     )
-    called = scored.selectExpr("*", "int(array_position(probability, array_max(probability)) - 1) AS prediction")
-    called.write.parquet(str(folder))
+    predicted = scored.selectExpr("*", "int(array_position(probability, array_max(probability)) - 1) AS prediction")
+    predicted.write.parquet(str(folder))
 
 
 def measure(rows: int, predictions: Path, output: Path) -> Measured:

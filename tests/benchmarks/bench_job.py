@@ -23,9 +23,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from timed_beats import processor, read_all_beats
 
-from lstm_fcn.beats import Beats
-from lstm_fcn.engine import Engine
-from lstm_fcn.modelfile import find_model
+from lstm_fcn.data.beats import Beats
+from lstm_fcn.inference.engine import Engine
+from lstm_fcn.model.file import load_model
 
 FILES = 16
 OURS = ("float32", "int8")
@@ -117,7 +117,7 @@ def engines_alone(beats: Beats) -> dict[str, float]:
     series = beats.series[np.random.default_rng(0).integers(0, len(beats), 20_000)]
     rates = {}
     for precision in OURS:
-        engine = Engine(find_model("mitbih"), precision=precision)
+        engine = Engine(load_model("mitbih"), precision=precision)
         engine.probabilities(series)
         started = time.perf_counter()
         engine.probabilities(series)

@@ -17,13 +17,13 @@ from timed_beats import processor, read_all_beats
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from lstm_fcn.beats import BEAT_LENGTH, Beats
-from lstm_fcn.hyperparameters import NetworkConfig, Optimization
-from lstm_fcn.labels import CLASSES
-from lstm_fcn.processor import choose_precision
-from lstm_fcn.sampling import undersample
-from lstm_fcn.training import train
-from lstm_fcn.validation import measure, recompute_batchnorm
+from lstm_fcn.data.beats import BEAT_LENGTH, Beats
+from lstm_fcn.data.labels import CLASSES
+from lstm_fcn.model.config import NetworkConfig, Optimization
+from lstm_fcn.model.device import choose_precision
+from lstm_fcn.training.loop import train
+from lstm_fcn.training.sampling import undersample
+from lstm_fcn.training.validation import measure, recompute_batchnorm
 
 CONFIG = NetworkConfig(length=BEAT_LENGTH, classes=len(CLASSES))
 BATCH = 128
@@ -60,22 +60,22 @@ def rate_here(beats: Beats) -> float:
 
 
 def accuracies(beats: Beats) -> dict[str, float]:
-    """Train both to the same number of epochs on equally many beats of each class, and judge beats left out."""
+    """Train both to the same number of epochs on equally many beats of each class, and evaluate beats left out."""
     balanced = undersample(beats, seed=0)
     fitted, left_out = train_test_split(
         np.arange(len(balanced)), test_size=0.25, stratify=balanced.labels, random_state=0
     )
-    fit, judge = balanced.take(fitted), balanced.take(left_out)
+    fit, evaluated = balanced.take(fitted), balanced.take(left_out)
     plain = train_plainly(fit, EPOCHS)
-    scale = [torch.from_numpy((side.series - fit.series.mean()) / fit.series.std()) for side in (fit, judge)]
+    scale = [torch.from_numpy((side.series - fit.series.mean()) / fit.series.std()) for side in (fit, evaluated)]
     recompute_batchnorm(plain, scale[0], np.random.default_rng(0))
     with torch.inference_mode():
-        hits = plain.eval()(scale[1]).argmax(dim=1).numpy() == judge.labels
+        hits = plain.eval()(scale[1]).argmax(dim=1).numpy() == evaluated.labels
     network, _ = train(fit, CONFIG, Optimization(epochs=EPOCHS, batch_size=BATCH))
     return {
         "plain": float(hits.mean()),
-        "here": measure(network, judge, None)["train_accuracy"],
-        "beats": float(len(judge)),
+        "here": measure(network, evaluated, None)["train_accuracy"],
+        "beats": float(len(evaluated)),
     }
 
 
@@ -94,7 +94,7 @@ def main() -> None:
     precision = str(choose_precision("auto", torch.device("cpu"))).removeprefix("torch.")
     print(f"{'loop':<28}{'beats/s':>10}{'ratio':>8}{'accuracy':>10}")
     print(f"{'plain, float32':<28}{plain:>10.0f}{1:>8.2f}{accuracy['plain']:>10.4f}")
-    print(f"{'lstm_fcn.training, ' + precision:<28}{here:>10.0f}{ratio:>8.2f}{accuracy['here']:>10.4f}")
+    print(f"{'lstm_fcn.training.loop, ' + precision:<28}{here:>10.0f}{ratio:>8.2f}{accuracy['here']:>10.4f}")
     print(f"one thread, batch {BATCH}; accuracy on {accuracy['beats']:.0f} beats left out, after {EPOCHS} epochs")
     if output is not None:
         output.parent.mkdir(parents=True, exist_ok=True)

@@ -39,10 +39,10 @@ def seconds_on(cores: int, beats: Path, output: Path) -> float:
         text=True,
         check=False,
     )
-    told = re.search(r"stage=search trials=12 fitted_now=12 seconds=([\d.]+)", done.stderr)
-    if told is None:
+    found = re.search(r"stage=search trials=12 fitted_now=12 seconds=([\d.]+)", done.stderr)
+    if found is None:
         raise RuntimeError(done.stderr)
-    return float(told[1])
+    return float(found[1])
 
 
 def main() -> None:

@@ -17,10 +17,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from lstm_fcn.simulate import write_records
-from tests.cluster.conftest import SPARK_HOME, Machine, cluster
+from lstm_fcn.data.simulate import write_records
+from tests.cluster.standalone import Machine, cluster
+from tests.processes import ROOT, SPARK_HOME
 
-ROOT = Path(__file__).parents[2]
 DAY = "2026-01-31"
 
 
@@ -29,8 +29,8 @@ def main(environment: Path) -> None:
     with tempfile.TemporaryDirectory() as place:
         folder, data = Path(place), Path(place) / "data"
         write_records(data / "records" / DAY, records=3, seconds=120, seed=0)
-        with cluster(folder, [Machine(), Machine()]) as (master, _):
-            airflow = Airflow(environment, folder, master, data)
+        with cluster(folder, [Machine(), Machine()]) as started:
+            airflow = Airflow(environment, folder, started.url, data)
             airflow.run("db", "migrate")
             airflow.run("dags", "reserialize")
             facts = {"Airflow can import it": airflow.ask("dags", "list-import-errors") == []}
@@ -67,7 +67,7 @@ class Airflow:
         }
 
     def run(self, *arguments: str) -> str:
-        """Give what a command prints."""
+        """Return what a command prints."""
         print("airflow", *arguments, flush=True)
         command, env = [self._command, *arguments], self._env
         # A task that fails waits a quarter of an hour for its retry, which nobody here does.
@@ -77,7 +77,7 @@ class Airflow:
         return done.stdout
 
     def ask(self, *arguments: str) -> list[dict[str, str]]:
-        """Give what a command tells, without the warnings before it."""
+        """Return what a command prints, without the warnings before it."""
         return json.loads(self.run(*arguments, "--output", "json").splitlines()[-1])
 
 

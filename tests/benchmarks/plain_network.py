@@ -5,8 +5,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from lstm_fcn.hyperparameters import NetworkConfig
-from lstm_fcn.network import BATCHNORM_EPS, BATCHNORM_MOMENTUM, LSTMFCN
+from lstm_fcn.model.config import NetworkConfig
+from lstm_fcn.model.network import BATCHNORM_EPS, BATCHNORM_MOMENTUM, LSTMFCN
 
 
 class PlainNetwork(nn.Module):

@@ -13,15 +13,15 @@ import sys
 import numpy as np
 import torch
 
-from lstm_fcn.beats import BEAT_LENGTH, Beats, read_beats
+from lstm_fcn.data.beats import BEAT_LENGTH, Beats, read_beats
+from lstm_fcn.data.labels import CLASSES
 from lstm_fcn.errors import DataError
-from lstm_fcn.guards import refuse_label_leak
-from lstm_fcn.job_settings import load_settings
-from lstm_fcn.labels import CLASSES
-from lstm_fcn.sampling import undersample
-from lstm_fcn.settings import TrainSettings
-from lstm_fcn.training import train
-from lstm_fcn.validation import measure
+from lstm_fcn.settings.sources import load_settings
+from lstm_fcn.settings.train import TrainSettings
+from lstm_fcn.training.guards import refuse_label_leak
+from lstm_fcn.training.loop import train
+from lstm_fcn.training.sampling import undersample
+from lstm_fcn.training.validation import measure
 
 
 def with_label(beats: Beats) -> Beats:
@@ -30,7 +30,7 @@ def with_label(beats: Beats) -> Beats:
     return dataclasses.replace(beats, series=np.ascontiguousarray(np.hstack([beats.series[:, 1:], labels])))
 
 
-def judge(settings: TrainSettings, fitted: Beats, test: Beats) -> dict[str, float]:
+def evaluate(settings: TrainSettings, fitted: Beats, test: Beats) -> dict[str, float]:
     network, _ = train(fitted, settings.network(BEAT_LENGTH, len(CLASSES)), settings.optimization())
     found = measure(network, test, None)
     return {name.removeprefix("train_"): value for name, value in found.items()}
@@ -50,10 +50,10 @@ def main() -> None:
     torch.set_num_threads(settings.threads or os.cpu_count() or 1)
     fitted = undersample(read_beats(settings.beats, "split", "train"), settings.seed)
     test = read_beats(settings.beats, "split", "test")
-    print(f"{len(fitted):,} beats, as many of each class; judged on the {len(test):,} published test rows\n")
+    print(f"{len(fitted):,} beats, as many of each class; evaluated on the {len(test):,} published test rows\n")
     print(f"{'values':<32}{'accuracy':>10}{'macro-F1':>10}  train.py")
     for name, slice_ in (("with the label as the last one", with_label), ("without it", lambda beats: beats)):
-        found = judge(settings, slice_(fitted), slice_(test))
+        found = evaluate(settings, slice_(fitted), slice_(test))
         verdict = "refuses them" if is_refused(slice_(fitted)) else "takes them"
         print(f"{name:<32}{found['accuracy']:>10.2%}{found['macro_f1']:>10.3f}  {verdict}", flush=True)
 

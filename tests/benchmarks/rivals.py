@@ -21,7 +21,7 @@ from pyspark.sql import Column, SparkSession
 from pyspark.sql.functions import pandas_udf
 from pyspark.sql.types import ArrayType, FloatType
 
-from lstm_fcn.modelfile import find_model
+from lstm_fcn.model.file import load_model
 
 WHOLE_ARROW_BATCH = 10_000
 ROOT = Path(__file__).parents[2]
@@ -29,7 +29,7 @@ ROOT = Path(__file__).parents[2]
 
 def loaded(batch_size: int) -> PlainScorer:
     torch.set_num_threads(1)
-    return PlainScorer(find_model("mitbih").network(), batch_size)
+    return PlainScorer(load_model("mitbih").network(), batch_size)
 
 
 def by_predict_batch_udf(batch_size: int) -> Callable[[Column], Column]:

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from lstm_fcn.beats import Beats
-from lstm_fcn.records import cut_beats, read_record
-from lstm_fcn.simulate import write_records
+from lstm_fcn.data.beats import Beats
+from lstm_fcn.data.cutting import cut_beats
+from lstm_fcn.data.simulate import write_records
+from lstm_fcn.data.wfdb_files import read_wfdb
 
 
 def read_all_beats() -> Beats:
@@ -21,7 +22,7 @@ def read_all_beats() -> Beats:
 
 
 def _cut(folder: Path) -> Beats:
-    tables = [cut_beats(read_record(folder, path.stem)) for path in sorted(folder.glob("*.hea"))]
+    tables = [cut_beats(read_wfdb(folder, path.stem, leads=("0",))) for path in sorted(folder.glob("*.hea"))]
     return Beats(
         np.concatenate([np.stack(table["beat"]) for table in tables]),
         np.concatenate([table["label"].to_numpy(np.int64) for table in tables]),
@@ -29,7 +30,7 @@ def _cut(folder: Path) -> Beats:
 
 
 def processor() -> str:
-    """The name and what it has for short numbers, where the system tells."""
+    """The name and what it has for short numbers, where the system says it."""
     info = Path("/proc/cpuinfo")
     if not info.exists():
         return platform.processor()

@@ -2,6 +2,7 @@
 
 import contextlib
 import ipaddress
+import json
 import os
 import shlex
 import shutil
@@ -17,15 +18,25 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lstm_fcn.beats import Beats
-from lstm_fcn.engine import Engine
-from lstm_fcn.modelfile import find_model
-from lstm_fcn.records import cut_beats, read_record
-from tests.cluster.conftest import SPARK_HOME, Machine, Server, cluster
-from tests.cluster.test_standalone import require_every_row_once
-from tests.jobs.test_jobs import ROOT
-from tests.spark.test_tuning import arguments_of, write_beats
-from tests.test_training import noisy
+from lstm_fcn.data.beats import Beats
+from lstm_fcn.data.cutting import cut_beats
+from lstm_fcn.data.wfdb_files import read_wfdb
+from lstm_fcn.inference.engine import Engine
+from lstm_fcn.model.file import load_model
+from tests.beat_tables import noisy, write_beats_to_train_on
+from tests.cluster.standalone import Machine, cluster, require_every_row_once
+from tests.processes import ROOT, SPARK_HOME, Started
+from tests.searches import arguments_of
+
+pytestmark = pytest.mark.both_sparks
+
+JOBS = """
+import json, runpy, sys
+for job, *arguments in json.loads(sys.argv[1]):
+    sys.argv = [f"jobs/{job}.py", *arguments]
+    runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+"""One application for all of them, since each one's executors unpack the archive."""
 
 
 @pytest.fixture(scope="module")
@@ -108,30 +119,30 @@ def machines(folder: Path, network: Network) -> list[Machine]:
 
 def command_of_readme() -> list[str]:
     """The README's `spark-submit` on a cluster, up to the job that it names."""
-    text = (ROOT / "README.md").read_text()
+    text = (ROOT / "conf" / "README.md").read_text()
     lines = text[text.index("spark-submit --master spark://HOST:7077") :].partition("\n```")[0]
     command = shlex.split(lines.replace("\\\n", " "))
-    assert command[-7:] == ["jobs/score.py", "--beats", "BEATS", "--model", "mitbih", "--output", "OUT"]
+    assert command[-7:] == ["jobs/score.py", "--beats", "BEATS", "--model", "new-patients", "--output", "OUT"]
     return command[:-7]
 
 
-def submit(master: str, host: str, folder: Path, job: str, *arguments: str | Path) -> "subprocess.Popen[bytes]":
+def submit(master: str, host: str, folder: Path, jobs: list[list[str]]) -> Started:
+    """Submit jobs as the README says, one after the other in one application."""
+    (folder / "jobs.py").write_text(JOBS)
     small = ("--conf", "spark.sql.files.openCostInBytes=128m")  # a task for each small file, so for both workers
     command = [master if part == "spark://HOST:7077" else part for part in command_of_readme()]
     own = {name: value for name, value in os.environ.items() if not name.startswith(("PYSPARK", "SPARK", "PYTHON"))}
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     env = own | {"PATH": path, "SPARK_HOME": str(SPARK_HOME), "SPARK_LOCAL_IP": host}
-    with (folder / f"{job}.log").open("w") as log:
-        given = [*command, *small, f"jobs/{job}.py", *map(str, arguments)]
-        return subprocess.Popen(given, env=env, cwd=ROOT, stdout=log, stderr=log)
+    return Started(*command, *small, folder / "jobs.py", json.dumps(jobs), env=env, cwd=ROOT)
 
 
-def files_of_python(worker: Server) -> set[str]:
+def files_of_python(worker: Started) -> set[str]:
     """What the Python processes of this worker's executors have mapped now."""
     files = set()
     for process in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):  # it has just ended
-            is_ours = os.getsid(int(process.name)) == worker.process.pid
+            is_ours = os.getsid(int(process.name)) == worker.pid
             if is_ours and "pyspark.daemon" in (process / "cmdline").read_text():
                 lines = (process / "maps").read_text().splitlines()
                 files |= {line.split(maxsplit=5)[5] for line in lines if " /" in line}
@@ -140,6 +151,7 @@ def files_of_python(worker: Server) -> set[str]:
 
 class Run(NamedTuple):
     log: str
+    log_of_master: str
     folder: Path
     files: list[set[str]]
 
@@ -148,24 +160,23 @@ class Run(NamedTuple):
 def run(
     archive: None, network: Network, days: Path, records: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Run]:
-    """Three jobs, done, with what the Python processes of each worker have loaded to score."""
+    """Three jobs, done, with what the Python processes of each worker have loaded for them."""
     folder = tmp_path_factory.mktemp("bare")
+    beats = write_beats_to_train_on(noisy(20, seed=0), folder / "labelled")
+    jobs = [
+        ["prepare", "--records", records, "--output", folder / "beats"],
+        ["tune", *arguments_of(beats, folder / "tuning", "--max-jobs", "2", "--epochs", "1")],
+        ["score", "--beats", days, "--model", "mitbih", "--output", folder / "scored"],
+    ]
+    jobs[-1] += ["--partition-by", "day", "--precision", "int8"]
     try:
-        with cluster(folder, machines(folder, network), host=network.near) as (master, workers):
-            on_cluster = (master, network.near, folder)
-            prepare = submit(*on_cluster, "prepare", "--records", records, "--output", folder / "beats")
-            assert prepare.wait() == 0, (folder / "prepare.log").read_text()
-            labelled = write_beats(noisy(20, seed=0), folder / "labelled")
-            asked = arguments_of(labelled, folder / "tuning", "--max-jobs", "2", "--epochs", "1")
-            assert submit(*on_cluster, "tune", *asked).wait() == 0, (folder / "tune.log").read_text()
-            given = ("--beats", days, "--model", "mitbih", "--output", folder / "scored", "--partition-by", "day")
-            job, files = submit(*on_cluster, "score", *given, "--precision", "int8"), [set[str]() for _ in workers]
-            while job.poll() is None:
-                files = [seen | files_of_python(worker) for seen, worker in zip(files, workers, strict=True)]
+        with cluster(folder, machines(folder, network), host=network.near) as started:
+            process = submit(started.url, network.near, folder, [[str(part) for part in job] for job in jobs])
+            files = [set[str]() for _ in started.workers]
+            while process.is_alive:
+                files = [seen | files_of_python(worker) for seen, worker in zip(files, started.workers, strict=True)]
                 time.sleep(0.3)
-        log = (folder / "score.log").read_text()
-        assert job.returncode == 0, log
-        yield Run(log, folder, files)
+            yield Run(process.finish(), started.master.stderr, folder, files)
     finally:
         for large in folder.glob("work-*/*/*/environment"):  # a gigabyte each
             shutil.rmtree(large)
@@ -182,13 +193,13 @@ def require_packed_python(run: Run, worker: int) -> None:
 
 def test_every_row_is_scored_as_the_engine_here_scores_it(run: Run, beats: Beats):
     rows = require_every_row_once(run.folder / "scored")
-    expected = Engine(find_model("mitbih"), precision="int8").probabilities(beats.series)[rows["id"] % len(beats)]
+    expected = Engine(load_model("mitbih"), precision="int8").probabilities(beats.series)[rows["id"] % len(beats)]
     np.testing.assert_allclose(np.stack(rows["probability"]), expected, atol=1e-5)
 
 
 def test_records_are_cut_into_the_beats_that_they_give_here(run: Run, records: Path):
     found = pd.read_parquet(run.folder / "beats").sort_values(["record", "sample"], ignore_index=True)
-    expected = [cut_beats(read_record(records, name)).assign(record=name) for name in ("s01", "s02", "s03")]
+    expected = [cut_beats(read_wfdb(records, name)).assign(record=name) for name in ("s01", "s02", "s03")]
     pd.testing.assert_frame_equal(found[expected[0].columns], pd.concat(expected, ignore_index=True), check_dtype=False)
 
 
@@ -203,7 +214,7 @@ def test_the_executors_python_is_the_packed_one_and_loads_nothing_from_elsewhere
 def test_a_worker_with_a_network_of_its_own_and_no_python_at_all_takes_part(run: Run, network: Network):
     if network.missing:
         pytest.skip(network.missing)
-    assert f"Registering worker {network.far}:" in (run.folder / "master.log").read_text()
+    assert f"Registering worker {network.far}:" in run.log_of_master
     require_packed_python(run, 1)
 
 

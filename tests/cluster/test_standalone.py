@@ -1,11 +1,9 @@
-"""The scoring job on a real standalone cluster whose processes are killed."""
+"""Scoring and tuning on a real standalone cluster, whose processes are killed."""
 
 import contextlib
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -13,42 +11,22 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from pyspark.sql import SparkSession
 
-from lstm_fcn.beats import Beats
-from lstm_fcn.engine import Engine
-from lstm_fcn.modelfile import read_model
-from tests.cluster.conftest import DAYS, environment
-from tests.jobs.test_jobs import ROOT
-
-ROWS = sum(DAYS.values())
-
-
-def start(master: str, beats: Path, model: Path, output: Path, *arguments: str, **conf: str) -> "subprocess.Popen[str]":
-    settings = {"spark.ui.enabled": "false", "spark.executor.memory": "512m", **conf}
-    submit = [f"--master {master}", *(f"--conf {name}={value}" for name, value in settings.items()), "pyspark-shell"]
-    command = [sys.executable, ROOT / "jobs" / "score.py", "--beats", beats, "--model", model, "--output", output]
-    return subprocess.Popen(
-        [*map(str, command), "--partition-by", "day", *arguments],
-        env=environment(PYSPARK_SUBMIT_ARGS=" ".join(submit)),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+from lstm_fcn.data.beats import Beats
+from lstm_fcn.inference.engine import Engine
+from lstm_fcn.model.file import read_model
+from tests.beat_tables import noisy, write_beats_to_train_on
+from tests.cluster.standalone import require_every_row_once
+from tests.processes import ON_CLUSTER, JobHere, Started, job, submitted_to
+from tests.processes import start as start_job
+from tests.searches import arguments_of, tuned
 
 
-def finish(process: "subprocess.Popen[str]") -> str:
-    told = process.communicate(timeout=400)[1]
-    assert process.returncode == 0, told
-    return told
-
-
-def require_every_row_once(output: Path) -> pd.DataFrame:
-    rows = pd.read_parquet(output / "predictions").sort_values("id", ignore_index=True)
-    assert rows["id"].tolist() == list(range(ROWS))
-    assert rows["day"].astype(str).value_counts().to_dict() == DAYS
-    (manifest,) = (json.loads(file.read_text()) for file in (output / "runs").iterdir())
-    assert manifest["figures"]["rows"] == manifest["figures"]["scored"] == ROWS
-    return rows
+def start(master: str, beats: Path, model: Path, output: Path, *arguments: str, **conf: str) -> Started:
+    submit = submitted_to(master, **{"spark.executor.memory": "512m", **conf})
+    given = ("--beats", beats, "--model", model, "--output", output, "--partition-by", "day", *arguments)
+    return start_job("score", *given, **ON_CLUSTER, PYSPARK_SUBMIT_ARGS=submit)
 
 
 def seconds_computed(word: str, master: str) -> dict[int, float]:
@@ -83,14 +61,6 @@ def kill_one_at_work(word: str, master: str) -> bool:
     return False
 
 
-def wait_until(condition: Callable[[], bool], process: "subprocess.Popen[str]") -> None:
-    until = time.monotonic() + 200
-    while not condition():
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() < until
-        time.sleep(0.05)
-
-
 def files_written(output: Path) -> int:
     return len(list((output / "_staging").glob("*/predictions/_temporary/**/*.parquet")))
 
@@ -104,50 +74,69 @@ def slow_model(save_model: Callable[..., Path]) -> Path:
 def test_a_cluster_gives_the_predictions_of_the_engine_on_one_machine(
     master: str, days: Path, model_file: Path, beats: Beats, tmp_path: Path
 ):
-    finish(start(master, days, model_file, tmp_path / "scored"))
+    start(master, days, model_file, tmp_path / "scored").finish()
     rows = require_every_row_once(tmp_path / "scored")
     expected = Engine(read_model(model_file)).probabilities(beats.series)[rows["id"] % len(beats)]
     np.testing.assert_allclose(np.stack(rows["probability"]), expected, atol=1e-5)
 
 
-@pytest.mark.parametrize(("victim", "kills"), [("CoarseGrainedExecutorBackend", 1), ("pyspark.daemon", 3)])
+@pytest.mark.nightly
+def test_a_search_on_a_cluster_gives_the_trials_and_the_model_of_one_machine(
+    master: str, spark: SparkSession, tmp_path: Path
+):
+    beats = write_beats_to_train_on(noisy(20, seed=0), tmp_path / "beats")
+    asked = ("--max-jobs", "4", "--epochs", "2", "--max-parallel-jobs", "2")
+    submit = submitted_to(master, **{"spark.executor.memory": "512m"})
+    given = arguments_of(beats, tmp_path / "cluster", *asked)
+    done = job("tune", *given, **ON_CLUSTER, PYSPARK_SUBMIT_ARGS=submit)
+    assert done.returncode == 0, done.stderr
+    expected = tuned(beats, tmp_path / "here", *asked).drop(columns="seconds")
+    found = pd.read_parquet(tmp_path / "cluster" / "trials").drop(columns="seconds")
+    pd.testing.assert_frame_equal(found, expected)
+    models = [(tmp_path / name / "best.safetensors").read_bytes() for name in ("cluster", "here")]
+    assert models[0] == models[1]
+
+
+@pytest.mark.parametrize(
+    ("victim", "kills"),
+    [("CoarseGrainedExecutorBackend", 1), pytest.param("pyspark.daemon", 3, marks=pytest.mark.nightly)],
+)
 def test_an_executor_or_worker_that_is_killed_in_mid_job_loses_and_doubles_nothing(
     master: str, days: Path, slow_model: Path, tmp_path: Path, victim: str, kills: int
 ):
     output = tmp_path / "scored"
     splits = {"spark.sql.files.openCostInBytes": "128m", "spark.task.maxFailures": "8"}
     process = start(master, days, slow_model, output, "--batch-size", "1", **splits)
-    wait_until(lambda: files_written(output) >= 2, process)
+    process.wait_until(lambda: files_written(output) >= 2)
     for _ in range(kills):
-        wait_until(lambda: kill_one_at_work(victim, master), process)
+        process.wait_until(lambda: kill_one_at_work(victim, master))
     assert not (output / "predictions").exists()
-    told = finish(process)
-    assert "Lost executor" in told or "Lost task" in told
+    stderr = process.finish()
+    assert "Lost executor" in stderr or "Lost task" in stderr
     require_every_row_once(output)
 
 
 def test_a_second_run_at_once_exits_with_6_and_names_the_first(days: Path, slow_model: Path, tmp_path: Path):
     output = tmp_path / "scored"
     first = start("local[1]", days, slow_model, output, "--batch-size", "1")
-    wait_until((output / "_lock.json").exists, first)
+    first.wait_until((output / "_lock.json").exists)
     holder = json.loads((output / "_lock.json").read_text())
-    second = start("local[1]", days, slow_model, output)
-    told = second.communicate(timeout=200)[1]
-    assert first.poll() is None
-    assert second.returncode == 6, told
-    assert f"error: run {holder['run_id']} (host " in told.splitlines()[-1]
-    assert f"remove {output}/_lock.json" in told.splitlines()[-1]
-    finish(first)
-    require_every_row_once(output)
+    last_line = start("local[1]", days, slow_model, output).finish(6).splitlines()[-1]
+    assert first.is_alive
+    assert f"error: run {holder['run_id']} (host " in last_line
+    assert f"remove {output}/_lock.json" in last_line
+    assert json.loads((output / "_lock.json").read_text())["run_id"] == holder["run_id"]
+    first.kill()
 
 
-def test_the_lock_of_a_killed_driver_is_taken_over(days: Path, model_file: Path, tmp_path: Path):
+def test_the_lock_of_a_killed_driver_is_taken_over(job_here: JobHere, days: Path, model_file: Path, tmp_path: Path):
     output = tmp_path / "scored"
     first = start("local[1]", days, model_file, output)
-    wait_until((output / "_lock.json").exists, first)
+    first.wait_until((output / "_lock.json").exists)
     first.kill()
-    first.communicate()
     assert (output / "_lock.json").exists()
-    finish(start("local[1]", days, model_file, output))
+    given = ("--beats", days, "--model", model_file, "--output", output, "--partition-by", "day")
+    second = job_here("score", *given)
+    assert second.returncode == 0, second.stderr
     require_every_row_once(output)
     assert not (output / "_lock.json").exists()

@@ -2,10 +2,7 @@
 
 import json
 import random
-import resource
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -15,10 +12,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from lstm_fcn.beats import Beats
-from lstm_fcn.modelfile import read_model
-from tests.conftest import SMALL
-from tests.jobs.test_jobs import ROOT, job
+from lstm_fcn.data.beats import Beats
+from lstm_fcn.model.file import read_model
+from tests.beat_tables import write_days
+from tests.models import SMALL
+from tests.processes import JobHere, Started, job
+from tests.processes import start as start_job
 
 DAYS = {"2026-01-01": 120, "2026-01-02": 60, "2026-01-03": 20}
 BY_DAY = ("--partition-by", "day")
@@ -26,21 +25,7 @@ BY_DAY = ("--partition-by", "day")
 
 @pytest.fixture(scope="module")
 def table(tmp_path_factory: pytest.TempPathFactory, beats: Beats) -> Path:
-    """A beat table in folders by day, with ids that are unique."""
-    folder = tmp_path_factory.mktemp("input") / "beats"
-    first = 0
-    for day, count in DAYS.items():
-        rows = range(first, first + count)
-        first += count
-        columns = {"id": list(rows), "label": [row % 5 for row in rows], "beat": beats.series[: len(rows)].tolist()}
-        part = pa.table(
-            columns, schema=pa.schema({"id": pa.int64(), "label": pa.int32(), "beat": pa.list_(pa.float32())})
-        )
-        (folder / f"day={day}").mkdir(parents=True)
-        for half in (0, 1):
-            cut = part.slice(half * count // 2, count // 2)
-            pq.write_table(cut, folder / f"day={day}" / f"{half}.parquet")
-    return folder
+    return write_days(tmp_path_factory.mktemp("input") / "beats", beats, DAYS, rows_of_a_file=60)
 
 
 @pytest.fixture(scope="module")
@@ -48,17 +33,21 @@ def models(save_model: Callable[..., Path]) -> list[Path]:
     return [save_model(**SMALL), save_model(**SMALL, kernel_size_1=5)]
 
 
-def start(table: Path, model: Path, output: Path, *arguments: str, **options: object) -> "subprocess.Popen[str]":
-    command = [sys.executable, ROOT / "jobs" / "score.py", "--beats", table, "--model", model, "--output", output]
-    return subprocess.Popen(
-        [*map(str, command), *BY_DAY, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options
-    )
+def arguments_of(table: Path, model: Path, output: Path) -> list[str | Path]:
+    return ["--beats", table, "--model", model, "--output", output, *BY_DAY]
 
 
-def score(table: Path, model: Path, output: Path, *arguments: str, **options: object) -> tuple[int, list[str]]:
-    process = start(table, model, output, *arguments, **options)
-    told = process.communicate(timeout=300)[1]
-    return process.returncode, told.splitlines()
+def start(table: Path, model: Path, output: Path, largest_file: int | None = None) -> Started:
+    return start_job("score", *arguments_of(table, model, output), largest_file=largest_file)
+
+
+@pytest.fixture
+def score_here(job_here: JobHere) -> Callable[[Path, Path, Path], None]:
+    def score(table: Path, model: Path, output: Path) -> None:
+        done = job_here("score", *arguments_of(table, model, output))
+        assert done.returncode == 0, done.stderr
+
+    return score
 
 
 def require_complete(output: Path, allowed: set[str]) -> set[str]:
@@ -72,76 +61,73 @@ def require_complete(output: Path, allowed: set[str]) -> set[str]:
     return set(rows["model"])
 
 
-def test_a_driver_killed_at_ten_random_moments_leaves_whole_results_and_the_next_run_completes_them(
-    table: Path, models: list[Path], tmp_path: Path
+@pytest.mark.parametrize("kills", [3, pytest.param(10, marks=pytest.mark.nightly)])
+def test_a_driver_killed_at_random_moments_leaves_whole_results_and_the_next_run_completes_them(
+    score_here: Callable[..., None], table: Path, models: list[Path], tmp_path: Path, kills: int
 ):
     output, random_moment = tmp_path / "scored", random.Random(5).random  # noqa: S311
     names = [read_model(model).reference for model in models]
     began = time.monotonic()
-    assert score(table, models[0], output)[0] == 0
+    start(table, models[0], output).finish()
     duration = time.monotonic() - began
     assert require_complete(output, {names[0]}) == {names[0]}
-    for turn in range(10):
+    for turn in range(kills):
         # Each run would replace the results of the last by another model's; the later kills hit the end of a run.
-        model = models[(turn + 1) % 2]
-        process = start(table, model, output, start_new_session=True)
-        time.sleep(duration * (0.3 + 0.07 * turn + 0.05 * random_moment()))
-        process.kill()
-        process.communicate()
+        process = start(table, models[(turn + 1) % 2], output)
+        time.sleep(duration * (0.3 + 0.7 * turn / kills + 0.05 * random_moment()))
+        process.ask(signal.SIGKILL)  # which may be after its end
+        process.wait()
         require_complete(output, set(names))
-    code, told = score(table, models[0], output)
-    assert code == 0, told
+    score_here(table, models[0], output)
     assert require_complete(output, {names[0]}) == {names[0]}
     assert {path.name for path in output.iterdir()} == {"predictions", "metrics", "runs"}
     done = [json.loads(file.read_text()) for file in (output / "runs").iterdir()]
     assert sum(run["rows"] for run in max(done, key=lambda run: run["run_id"])["partitions"]) == sum(DAYS.values())
 
 
-def test_a_full_disk_is_one_line_and_the_old_results_survive(table: Path, models: list[Path], tmp_path: Path):
+def test_a_full_disk_is_one_line_and_the_old_results_survive(
+    score_here: Callable[..., None], table: Path, models: list[Path], tmp_path: Path
+):
     output, heavy = tmp_path / "scored", tmp_path / "beats"
     for file in table.rglob("*.parquet"):
         part = pq.read_table(file, partitioning=None)
         notes = pa.array([random.Random(row).randbytes(100_000) for row in range(len(part))], pa.binary())  # noqa: S311
         (heavy / file.parent.name).mkdir(parents=True, exist_ok=True)
         pq.write_table(part.append_column("notes", notes), heavy / file.relative_to(table))
-    assert score(heavy, models[0], output)[0] == 0
+    score_here(heavy, models[0], output)
 
-    def no_file_above_4_mb() -> None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (4_000_000, 4_000_000))
-
-    code, told = score(heavy, models[1], output, preexec_fn=no_file_above_4_mb)
-    assert code == 5, told
-    assert told[-1] == "error: Spark cannot write: File too large"
-    assert not any("Traceback" in line for line in told)
+    lines = start(heavy, models[1], output, largest_file=4_000_000).finish(5).splitlines()
+    assert lines[-1] == "error: Spark cannot write: File too large"
+    assert not any("Traceback" in line for line in lines)
     assert require_complete(output, {read_model(models[0]).reference})
-    assert score(heavy, models[1], output)[0] == 0
+    score_here(heavy, models[1], output)
     assert require_complete(output, {read_model(models[1]).reference})
 
 
-def test_a_run_that_is_stopped_by_its_scheduler_leaves_the_old_results(table: Path, models: list[Path], tmp_path: Path):
+def test_a_run_that_is_stopped_by_its_scheduler_leaves_the_old_results(
+    score_here: Callable[..., None], table: Path, models: list[Path], tmp_path: Path
+):
     output = tmp_path / "scored"
-    assert score(table, models[0], output)[0] == 0
+    score_here(table, models[0], output)
     process = start(table, models[1], output)
-    while not (output / "_lock.json").exists():
-        assert process.poll() is None
-        time.sleep(0.05)
-    process.send_signal(signal.SIGTERM)
-    told = process.communicate(timeout=60)[1].splitlines()
-    assert process.returncode == 143, told
-    assert "error: stopped on request (SIGTERM)" in told
+    process.wait_until((output / "_lock.json").exists)
+    process.ask(signal.SIGTERM)
+    assert "error: stopped on request (SIGTERM)" in process.finish(143).splitlines()
     assert require_complete(output, {read_model(models[0]).reference})
     assert {path.name for path in output.iterdir()} >= {"predictions", "metrics", "runs"}
     assert not (output / "_lock.json").exists()
 
 
-def test_a_bad_model_leaves_the_old_results_and_exits_with_4(table: Path, models: list[Path], tmp_path: Path):
+def test_a_bad_model_leaves_the_old_results_and_exits_with_4(
+    job_here: JobHere, score_here: Callable[..., None], table: Path, models: list[Path], tmp_path: Path
+):
     output, bad = tmp_path / "scored", tmp_path / "bad.safetensors"
-    assert score(table, models[0], output)[0] == 0
+    score_here(table, models[0], output)
     before = {file: file.stat().st_mtime_ns for file in output.rglob("*")}
     bad.write_bytes(models[1].read_bytes()[:-100])
-    code, told = score(table, bad, output)
-    assert code == 4
-    assert "is truncated" in told[-1]
+    done = job_here("score", *arguments_of(table, bad, output))
+    assert done.returncode == 4
+    assert "is truncated" in done.stderr.splitlines()[-1]
     assert {file: file.stat().st_mtime_ns for file in output.rglob("*")} == before
 
 
@@ -160,10 +146,10 @@ def rotten(tmp_path_factory: pytest.TempPathFactory, beats: Beats) -> Path:
     return folder
 
 
-def test_every_rotten_row_is_kept_with_its_reason(rotten: Path, models: list[Path], tmp_path: Path):
+def test_every_rotten_row_is_kept_with_its_reason(job_here: JobHere, rotten: Path, models: list[Path], tmp_path: Path):
     output = tmp_path / "scored"
     arguments = ("--beats", rotten, "--model", models[0], "--partition-by", "part", "--output", output)
-    done = job("score", *arguments)
+    done = job_here("score", *arguments, "--max-error-fraction", "1")
     assert done.returncode == 0, done.stderr
     rows = pd.read_parquet(output / "predictions").sort_values("id")
     assert len(rows) == 93
@@ -181,26 +167,26 @@ def test_every_rotten_row_is_kept_with_its_reason(rotten: Path, models: list[Pat
     }
     assert rows["error"].value_counts().to_dict() == counted
     manifest = json.loads(next((output / "runs").iterdir()).read_text())
-    assert manifest["figures"]["errors"] == counted
+    assert manifest["counts"]["errors"] == counted
     for reason, count in counted.items():
         assert f"not_scored={count} reason='{reason}'" in done.stderr
-    done = job("score", *arguments, "--max-error-fraction", "0.1")
+    done = job_here("score", *arguments)
     assert done.returncode == 3
     assert done.stderr.splitlines()[-1].startswith("error: 12 of 93 rows (12.9%) could not be scored")
     assert "Traceback" not in done.stderr
 
 
-def test_a_table_without_rows_gives_results_without_rows(models: list[Path], tmp_path: Path):
+def test_a_table_without_rows_gives_results_without_rows(job_here: JobHere, models: list[Path], tmp_path: Path):
     nothing = pa.table({"id": pa.array([], pa.int64()), "beat": pa.array([], pa.list_(pa.float32()))})
     (tmp_path / "beats").mkdir()
     pq.write_table(nothing, tmp_path / "beats" / "0.parquet")
-    done = job("score", "--beats", tmp_path / "beats", "--model", models[0], "--output", tmp_path / "scored")
+    done = job_here("score", "--beats", tmp_path / "beats", "--model", models[0], "--output", tmp_path / "scored")
     assert done.returncode == 0, done.stderr
     rows = pd.read_parquet(tmp_path / "scored" / "predictions")
     assert len(rows) == 0
     assert {"id", "prediction", "error"} <= set(rows.columns)
     manifest = json.loads(next((tmp_path / "scored" / "runs").iterdir()).read_text())
-    assert manifest["figures"]["rows"] == 0
+    assert manifest["counts"]["rows"] == 0
     assert manifest["drift"] == {"predictions": None, "beat_length": None}
 
 
@@ -215,7 +201,6 @@ def test_a_table_without_rows_gives_results_without_rows(models: list[Path], tmp
             "error: no model file at mitbhi, and no pretrained model of that name; did you mean",
         ),
         ({"--beat": "ecg"}, 3, "has no column 'ecg'; found: id, label, beat, day"),
-        ({"--beat": "id"}, 3, "expected column 'id' to be array<float> or array<double>, found bigint"),
         (
             {"--config": "/no/conf.yaml"},
             2,
@@ -224,20 +209,33 @@ def test_a_table_without_rows_gives_results_without_rows(models: list[Path], tmp
     ],
 )
 def test_what_is_wrong_is_one_line_and_an_exit_code(
-    table: Path, models: list[Path], tmp_path: Path, arguments: dict[str, str], code: int, message: str
+    job_here: JobHere,
+    table: Path,
+    models: list[Path],
+    tmp_path: Path,
+    arguments: dict[str, str],
+    code: int,
+    message: str,
 ):
     given = {"--beats": str(table), "--model": str(models[0]), "--output": str(tmp_path / "scored"), **arguments}
-    done = job("score", *[part for pair in given.items() for part in pair])
+    done = job_here("score", *[part for pair in given.items() for part in pair])
     assert done.returncode == code
     assert message in done.stderr.splitlines()[-1]
     assert "Traceback" not in done.stderr
-    assert "\tat " not in done.stderr
     assert not (tmp_path / "scored").exists()
 
 
-def test_verbose_shows_where_an_error_is_from(table: Path, tmp_path: Path):
+def test_an_error_that_spark_finds_is_one_line_of_the_process_too(table: Path, models: list[Path], tmp_path: Path):
+    done = job("score", *arguments_of(table, models[0], tmp_path / "scored"), "--beat", "id")
+    assert done.returncode == 3
+    assert "expected column 'id' to be array<float> or array<double>, found bigint" in done.stderr.splitlines()[-1]
+    assert "Traceback" not in done.stderr
+    assert "\tat " not in done.stderr
+
+
+def test_verbose_shows_where_an_error_is_from(job_here: JobHere, table: Path, tmp_path: Path):
     arguments = ("--beats", table, "--model", "mitbhi", "--output", tmp_path / "scored", "--verbose")
-    done = job("score", *arguments)
+    done = job_here("score", *arguments)
     assert done.returncode == 4
     assert "Traceback" in done.stderr
     assert done.stderr.splitlines()[-1].startswith("error: no model file at mitbhi")

@@ -4,21 +4,16 @@ import contextlib
 import json
 import os
 import signal
-import subprocess
-import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
-import pyspark
 import pytest
 from pyspark.sql import SparkSession
 
 from jobs import tune
-from tests.jobs.test_jobs import ROOT, job
-from tests.test_training import noisy
+from tests.beat_tables import noisy, write_csv
+from tests.processes import JobHere, Started, job, submitted_to
+from tests.processes import start as start_job
 
 SMALL = ("--filters-1", "4", "--filters-2", "4", "--filters-3", "4", "--hidden-size", "4", "--batch-size", "8")
 LR = {"lr": {"low": 0.001, "high": 0.1, "log": True}}
@@ -26,38 +21,16 @@ LR = {"lr": {"low": 0.001, "high": 0.1, "log": True}}
 
 @pytest.fixture(scope="module")
 def beats(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path, beats = tmp_path_factory.mktemp("beats") / "beats.csv", noisy(20, seed=0)
-    np.savetxt(path, np.column_stack([beats.series, beats.labels]), delimiter=",", fmt="%.6g")
-    return path
+    return write_csv(noisy(20, seed=0), tmp_path_factory.mktemp("beats") / "beats.csv")
 
 
 def arguments_of(beats: Path, output: Path, *arguments: str) -> list[str]:
     return ["--beats", str(beats), "--output", str(output), "--space", json.dumps(LR), *SMALL, *arguments]
 
 
-def start(beats: Path, output: Path, *arguments: str, conf: str = "", cores: int = 2) -> "subprocess.Popen[str]":
-    submit = f"--master local[{cores}] --conf spark.ui.enabled=false {conf} pyspark-shell"
-    return subprocess.Popen(
-        [sys.executable, ROOT / "jobs" / "tune.py", *arguments_of(beats, output, *arguments)],
-        env=os.environ | {"PYSPARK_SUBMIT_ARGS": submit, "PYSPARK_PYTHON": sys.executable},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
-def finish(process: "subprocess.Popen[str]", code: int = 0) -> str:
-    told = process.communicate(timeout=300)[1]
-    assert process.returncode == code, told
-    return told
-
-
-def wait_for(condition: Callable[[], object], process: "subprocess.Popen[str]") -> None:
-    until = time.monotonic() + 200
-    while not condition():
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() < until
-        time.sleep(0.02)
+def start(beats: Path, output: Path, *arguments: str, cores: int = 2) -> Started:
+    submit = submitted_to(f"local[{cores}]")
+    return start_job("tune", *arguments_of(beats, output, *arguments), PYSPARK_SUBMIT_ARGS=submit)
 
 
 def done(output: Path) -> dict[str, int]:
@@ -70,22 +43,21 @@ def test_killed_and_then_stopped_it_goes_on_to_the_same_result_and_repeats_no_tr
 ):
     whole, broken, search = tmp_path / "whole", tmp_path / "broken", ("--max-jobs", "8", "--epochs", "12")
     process = start(beats, broken, *search)
-    wait_for(lambda: done(broken), process)
+    process.wait_until(lambda: done(broken))
     process.kill()
-    finish(process, -signal.SIGKILL)
     after_kill = done(broken)
     assert 0 < len(after_kill) < 8
 
     process = start(beats, broken, *search, "--max-parallel-jobs", "1")
-    wait_for(lambda: len(done(broken)) > len(after_kill), process)
-    process.send_signal(signal.SIGTERM)
-    assert "error: stopped on request (SIGTERM)" in finish(process, 143).splitlines()
+    process.wait_until(lambda: len(done(broken)) > len(after_kill))
+    process.ask(signal.SIGTERM)
+    assert "error: stopped on request (SIGTERM)" in process.finish(143).splitlines()
     after_stop = done(broken)
     assert len(after_kill) < len(after_stop) < 8
     assert not (broken / "trials").exists()
 
-    told = finish(start(beats, broken, *search))
-    assert f"stage=search trials=8 fitted_now={8 - len(after_stop)} " in told
+    stderr = start(beats, broken, *search).finish()
+    assert f"stage=search trials=8 fitted_now={8 - len(after_stop)} " in stderr
     after_all = done(broken)
     assert len(after_all) == 8
     assert after_kill.items() <= after_stop.items() <= after_all.items()
@@ -96,7 +68,7 @@ def test_killed_and_then_stopped_it_goes_on_to_the_same_result_and_repeats_no_tr
     assert (whole / "best.safetensors").read_bytes() == (broken / "best.safetensors").read_bytes()
 
 
-def busiest_worker(process: "subprocess.Popen[str]") -> tuple[int, int]:
+def busiest_worker(process: Started) -> tuple[int, int]:
     """The Python worker of a job that has computed most: its ticks, and its number."""
     parents, ticks, pythons = {}, {}, set()
     for folder in Path("/proc").glob("[0-9]*"):
@@ -119,12 +91,11 @@ def test_a_trial_whose_worker_is_killed_is_a_row_and_the_next_run_tries_it_again
 ):
     output, search = tmp_path / "o", ("--max-jobs", "3", "--epochs", "40")
     process = start(beats, output, *search, cores=1)
-    wait_for(lambda: done(output), process)
+    process.wait_until(lambda: done(output))
     ticks, worker = busiest_worker(process)
-    wait_for(lambda: busiest_worker(process)[0] >= ticks + 20, process)  # it is in the midst of the second trial
+    process.wait_until(lambda: busiest_worker(process)[0] >= ticks + 20)  # it is in the midst of the second trial
     os.kill(worker, signal.SIGKILL)
-    told = finish(process)
-    assert "failed: the task was lost: Job aborted due to stage failure" in told
+    assert "failed: the task was lost: Job aborted due to stage failure" in process.finish()
     trials = pd.read_parquet(output / "trials")
     (lost,) = trials.query("status == 'failed'").itertuples()
     assert "Python worker exited unexpectedly (crashed)" in lost.error
@@ -138,6 +109,7 @@ def test_a_trial_whose_worker_is_killed_is_a_row_and_the_next_run_tries_it_again
     assert len(done(output)) == 3
 
 
+@pytest.mark.nightly
 def test_a_trial_too_large_for_the_memory_is_a_row(beats: Path, tmp_path: Path):
     few = tmp_path / "few.csv"
     few.write_text("\n".join(beats.read_text().splitlines()[::2]))
@@ -145,7 +117,7 @@ def test_a_trial_too_large_for_the_memory_is_a_row(beats: Path, tmp_path: Path):
     arguments = ["--beats", few, "--output", tmp_path / "o", "--space", json.dumps(sizes), "--max-jobs", "4"]
     done = job(
         *("tune", *arguments, "--kernel-size-3", "128", "--filters-1", "4", "--hidden-size", "4", "--epochs", "1"),
-        PYSPARK_SUBMIT_ARGS="--master local[1] --conf spark.executor.pyspark.memory=3g pyspark-shell",
+        PYSPARK_SUBMIT_ARGS=submitted_to("local[1]", **{"spark.executor.pyspark.memory": "3g"}),
     )
     assert done.returncode == 0, done.stderr
     trials = pd.read_parquet(tmp_path / "o" / "trials").set_index(["filters_2", "filters_3"])
@@ -154,17 +126,8 @@ def test_a_trial_too_large_for_the_memory_is_a_row(beats: Path, tmp_path: Path):
     assert "Traceback" not in done.stderr
 
 
-def test_a_space_out_of_bounds_is_one_line_and_exits_with_2(beats: Path, tmp_path: Path):
+def test_a_space_out_of_bounds_is_one_line_and_exits_with_2(job_here: JobHere, beats: Path, tmp_path: Path):
     space = json.dumps({"kernel_size_1": [5, 500]})
-    done = job("tune", "--beats", beats, "--output", tmp_path / "o", "--space", space)
+    done = job_here("tune", "--beats", beats, "--output", tmp_path / "o", "--space", space)
     assert done.returncode == 2
     assert done.stderr == "error: space: kernel_size_1: Input should be less than or equal to 128, found 500\n"
-
-
-def test_under_spark_connect_it_says_that_it_cannot(beats: Path, tmp_path: Path):
-    if pyspark.__version__.startswith("3."):
-        pytest.skip("pyspark 3.5 does not ship the Spark Connect server")
-    done = job("tune", *arguments_of(beats, tmp_path / "o"), SPARK_REMOTE="local[1]")
-    assert done.returncode == 2
-    assert "error: tuning sends the beats to the executors once, as a broadcast" in done.stderr.splitlines()[-1]
-    assert not (tmp_path / "o").exists()

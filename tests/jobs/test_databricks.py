@@ -1,48 +1,26 @@
 """The notebooks, run as they stand one after the other in one session; the bundle, by Databricks' own definitions."""
 
 import re
-import sys
 from pathlib import Path
 from typing import Any
 
-import pyspark
 import pytest
 import yaml
 from databricks.bundles.jobs import Job
 
-from lstm_fcn.job_settings import load_settings
-from lstm_fcn.scoring_settings import EvaluateSettings, ScoreSettings
-from lstm_fcn.settings import PrepareSettings
-from lstm_fcn.simulate import write_records
-from tests.jobs.test_jobs import ROOT, run
-
-FOLDER = ROOT / "conf" / "databricks"
-NOTEBOOKS = ("train", "score", "evaluate", "look")
-ONE_AFTER_THE_OTHER = "import runpy, sys\nfor notebook in sys.argv[1:]:\n    runpy.run_path(notebook)\n"
+from lstm_fcn.data.simulate import write_records
+from lstm_fcn.settings.evaluate import EvaluateSettings
+from lstm_fcn.settings.prepare import PrepareSettings
+from lstm_fcn.settings.score import ScoreSettings
+from lstm_fcn.settings.sources import load_settings
+from tests.notebooks import FOLDER, NOTEBOOKS, run_notebooks
+from tests.processes import ROOT
 
 
-@pytest.mark.parametrize("session", ["classic", "connect"])
-def test_the_notebooks_run_as_they_stand(session: str, tmp_path: Path):
-    where = {}
-    if session == "connect":
-        if pyspark.__version__.startswith("3."):
-            pytest.skip("pyspark 3.5 does not ship the Spark Connect server")
-        where = {"SPARK_REMOTE": "local[2]"}
-    else:  # on records of one's own
-        write_records(tmp_path / "a volume" / "records", records=2, seconds=120, seed=1)
-    files = [FOLDER / f"{name}.py" for name in NOTEBOOKS]
-    done = run(
-        *(sys.executable, "-c", ONE_AFTER_THE_OTHER, *files),
-        LSTM_FCN_FOLDER=str(tmp_path / "a volume"),
-        PYTHONPATH=str(ROOT),
-        **where,
-    )
-    assert done.returncode == 0, done.stderr[-5000:]
-    assert "beats to train on" in done.stdout
-    assert "macro_f1" in done.stdout
-    made = {path.name for path in (tmp_path / "a volume").iterdir()}
-    assert made == {"records", "beats", "model.safetensors", "predictions", "report", "unsure.png"}
-    assert "Wrong, and sure of it" in (tmp_path / "a volume" / "report" / "report.html").read_text()
+@pytest.mark.nightly
+def test_the_notebooks_run_as_they_stand_on_records_of_ones_own(tmp_path: Path):
+    write_records(tmp_path / "a volume" / "records", records=2, seconds=120, seed=1)
+    run_notebooks(tmp_path / "a volume")
 
 
 @pytest.mark.parametrize("name", NOTEBOOKS)
@@ -82,11 +60,11 @@ def test_every_task_names_a_job_and_settings_that_it_has(bundle: dict[str, Any])
     values = {f"${{var.{name}}}": variable["default"] for name, variable in bundle["variables"].items()}
     classes = {"prepare": PrepareSettings, "score": ScoreSettings, "evaluate": EvaluateSettings}
     for task in job["tasks"]:
-        called = task["spark_python_task"]
-        file = (FOLDER / called["python_file"]).resolve()
+        given = task["spark_python_task"]
+        file = (FOLDER / given["python_file"]).resolve()
         assert file == ROOT / "jobs" / f"{task['task_key']}.py"
         assert file.exists()
-        arguments = [part.replace("{{job.parameters.day}}", "2026-01-31") for part in called["parameters"]]
+        arguments = [part.replace("{{job.parameters.day}}", "2026-01-31") for part in given["parameters"]]
         for name, value in values.items():
             arguments = [part.replace(name, value) for part in arguments]
         assert not [part for part in arguments if "$" in part or "{" in part]

@@ -2,16 +2,15 @@
 
 import json
 import os
-import resource
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from lstm_fcn.modelfile import read_model
-from lstm_fcn.onnx_graph import onnx_file
-from tests.jobs.test_jobs import ROOT, job
+from lstm_fcn.inference.onnx_export import onnx_file
+from lstm_fcn.model.file import read_model
+from tests.processes import ROOT, JobHere, job, start
 
 WATCHED = """
 import json, sys
@@ -24,10 +23,10 @@ print(json.dumps(asked))
 """
 
 
-def test_an_onnx_file_is_written_and_replaced_whole(model_file: Path, tmp_path: Path):
+def test_an_onnx_file_is_written_and_replaced_whole(job_here: JobHere, model_file: Path, tmp_path: Path):
     path = tmp_path / "new" / "m.onnx"
     for _ in range(2):
-        done = job("export", "--model", model_file, "--output", path)
+        done = job_here("export", "--model", model_file, "--output", path)
         assert done.returncode == 0, done.stderr
         assert "stage=export model=small@" in done.stderr
         assert path.read_bytes() == onnx_file(read_model(model_file))
@@ -43,9 +42,9 @@ def test_a_model_that_is_not_there_exits_with_4(tmp_path: Path):
     assert not list(tmp_path.iterdir())
 
 
-def test_an_output_that_is_a_folder_exits_with_2(tmp_path: Path):
+def test_an_output_that_is_a_folder_exits_with_2(job_here: JobHere, tmp_path: Path):
     (tmp_path / "m.onnx").mkdir()
-    done = job("export", "--model", "mitbih", "--output", tmp_path / "m.onnx")
+    done = job_here("export", "--model", "mitbih", "--output", tmp_path / "m.onnx")
     assert done.returncode == 2
     assert done.stderr == f"error: expected --output to name a file, found the folder {tmp_path / 'm.onnx'}\n"
 
@@ -59,7 +58,7 @@ def test_an_extra_that_is_missing_is_named(package: str, extra: str, arguments: 
     flag, name = arguments
     done = job("export", "--model", "mitbih", flag, tmp_path / name, PYTHONPATH=str(tmp_path))
     assert done.returncode == 1
-    assert done.stderr == f"error: this needs {package}, which is not installed: pip install 'lstm-fcn[{extra}]'\n"
+    assert done.stderr == f"error: this needs {package}, which is not installed here: pip install 'lstm-fcn[{extra}]'\n"
     assert not (tmp_path / name).exists()
 
 
@@ -83,21 +82,15 @@ def test_mlflow_gets_the_model_and_nobody_else_hears_of_it(model_file: Path, tmp
 
 
 def test_a_full_disk_exits_with_5_and_leaves_nothing(model_file: Path, tmp_path: Path):
-    def no_file_above_400_kb() -> None:  # which the model is below, not the pretrained ones beside the code
-        resource.setrlimit(resource.RLIMIT_FSIZE, (400_000, 400_000))
-
     path = tmp_path / "there" / "m"
     path.parent.mkdir()
-    command = [sys.executable, ROOT / "jobs" / "export.py", "--model", model_file, "--mlflow", path]
-    done = subprocess.run(
-        [str(part) for part in command], capture_output=True, text=True, preexec_fn=no_file_above_400_kb
-    )
-    assert done.returncode == 5
-    assert done.stderr.splitlines()[-1].startswith(f"error: cannot write the MLflow model {path}: ")
+    # The model is smaller, but not the pretrained ones beside the code.
+    lines = start("export", "--model", model_file, "--mlflow", path, largest_file=400_000).finish(5).splitlines()
+    assert lines[-1].startswith(f"error: cannot write the MLflow model {path}: ")
     assert not list(path.parent.iterdir())
 
 
-def test_a_store_that_does_not_take_the_model_exits_with_5(tmp_path: Path):
-    done = job("export", "--model", "mitbih", "--mlflow-uri", "odd://store")
+def test_a_store_that_does_not_take_the_model_exits_with_5(job_here: JobHere, tmp_path: Path):
+    done = job_here("export", "--model", "mitbih", "--mlflow-uri", "odd://store")
     assert done.returncode == 5
     assert done.stderr.splitlines()[-1].startswith("error: cannot log the model to odd://store: ")

@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lstm_fcn.engine import Engine
-from lstm_fcn.modelfile import read_model
-from tests.jobs.test_jobs import job
-from tests.test_training import bumps
+from lstm_fcn.inference.engine import Engine
+from lstm_fcn.model.file import read_model
+from tests.beat_tables import bumps
+from tests.processes import JobHere
 
 SMALL = ["--hidden-size", "8", "--filters-1", "8", "--filters-2", "8", "--filters-3", "8", "--batch-size", "10"]
 
@@ -22,14 +22,14 @@ def table() -> pd.DataFrame:
     return pd.concat([y, x], axis=1)
 
 
-def test_one_column_a_value_in_and_one_a_class_out(table: pd.DataFrame, tmp_path: Path):
+def test_one_column_a_value_in_and_one_a_class_out(job_here: JobHere, table: pd.DataFrame, tmp_path: Path):
     table.to_csv(tmp_path / "train.csv", index=False)
-    trained = job("train", "--beats", tmp_path / "train.csv", "--model", tmp_path / "m", "--epochs", "3", *SMALL)
+    trained = job_here("train", "--beats", tmp_path / "train.csv", "--model", tmp_path / "m", "--epochs", "3", *SMALL)
     assert trained.returncode == 0, trained.stderr
 
     x = table.drop(columns=["y_1", "y_2", "y_3"])
     x.assign(id=range(len(x))).to_parquet(tmp_path / "x.parquet")
-    scored = job(
+    scored = job_here(
         *("score", "--beats", tmp_path / "x.parquet", "--beat-prefix", "x", "--form", "columns"),
         *("--model", tmp_path / "m", "--output", tmp_path / "scored"),
     )
@@ -41,10 +41,12 @@ def test_one_column_a_value_in_and_one_a_class_out(table: pd.DataFrame, tmp_path
     assert set(found["predicted_class"]) <= {"y_1", "y_2", "y_3"}
 
 
-def test_a_label_left_among_the_values_exits_with_3_before_any_training(table: pd.DataFrame, tmp_path: Path):
+def test_a_label_left_among_the_values_exits_with_3_before_any_training(
+    job_here: JobHere, table: pd.DataFrame, tmp_path: Path
+):
     labels = table[["y_1", "y_2", "y_3"]].to_numpy().argmax(axis=1)
     table.assign(x_188=labels).to_csv(tmp_path / "leak.csv", index=False)
-    done = job("train", "--beats", tmp_path / "leak.csv", "--model", tmp_path / "m.safetensors", *SMALL)
+    done = job_here("train", "--beats", tmp_path / "leak.csv", "--model", tmp_path / "m.safetensors", *SMALL)
     assert done.returncode == 3
     assert done.stderr.splitlines()[-1].startswith("error: 'x_188' determines the label of every one of 60 series")
     assert [file.name for file in tmp_path.iterdir()] == ["leak.csv"]

@@ -1,9 +1,7 @@
 """The scoring job on partitioned tables in Spark's embedded Hive metastore."""
 
 import json
-import os
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -13,8 +11,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from lstm_fcn.beats import Beats
-from tests.jobs.test_jobs import ROOT, job, run
+from lstm_fcn.data.beats import Beats
+from tests.processes import ROOT, SPARK_CONF, job, run, start
+
+pytestmark = pytest.mark.both_sparks
 
 SCHEMA = "ecg"
 TARGETS = {
@@ -30,13 +30,14 @@ COLUMNS = (
 SCRIPT = """
 import json, sys
 from jobs import score
+from lstm_fcn.console import run_job
 from lstm_fcn.spark.session import get_session
 
 spark = get_session("hive")
 schema, model, source, targets, columns = json.loads(sys.argv[1])
 spark.sql(f"CREATE SCHEMA {schema}")
 spark.read.parquet(source).write.partitionBy("day").saveAsTable(f"{schema}.beats")
-told = {"catalog": spark.conf.get("spark.sql.catalogImplementation")}
+catalog = spark.conf.get("spark.sql.catalogImplementation")
 for name, form in targets.items():
     if form:
         day = "" if "day date" in form else ", day date"
@@ -57,10 +58,12 @@ more.localCheckpoint().write.insertInto(f"{schema}.beats")
 for name in targets:
     arguments = ["--beats", f"{schema}.beats", "--model", model, "--output", f"{schema}.{name}", "--incremental"]
     score.main(arguments)
-    score.main(arguments)
+score.main(arguments)
 tables = sorted(row.tableName for row in spark.sql(f"SHOW TABLES IN {schema}").collect())
 runs = {name: spark.table(f"{schema}.{name}_runs").where("status = 'done'").count() for name in targets}
-print(json.dumps([told, first, {name: counts(name) for name in targets}, runs, tables]))
+itself = f"{schema}.made_by_the_job"
+code = run_job(score.main, ["--beats", itself, "--model", model, "--output", itself])
+print(json.dumps([catalog, first, {name: counts(name) for name in targets}, runs, tables, code]))
 """
 
 
@@ -72,11 +75,11 @@ def hive(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "spark.sql.catalogImplementation": "hive",
         "spark.sql.warehouse.dir": folder / "warehouse",
         "spark.hadoop.javax.jdo.option.ConnectionURL": f"jdbc:derby:;databaseName={folder}/metastore;create=true",
-        "spark.driver.extraJavaOptions": f"-Dderby.system.home={folder}",
-        "spark.ui.enabled": "false",
+        "spark.driver.extraJavaOptions": f"-XX:TieredStopAtLevel=1 -Dderby.system.home={folder}",
         "spark.master": "local[2]",
     }
-    (folder / "spark-defaults.conf").write_text("".join(f"{name} {value}\n" for name, value in settings.items()))
+    lines = [f"{name} {value}\n" for name, value in settings.items()]
+    (folder / "spark-defaults.conf").write_text((SPARK_CONF / "spark-defaults.conf").read_text() + "".join(lines))
     return folder
 
 
@@ -92,23 +95,31 @@ def source(tmp_path_factory: pytest.TempPathFactory, beats: Beats) -> Path:
     return path
 
 
-def test_partitioned_tables_of_any_provider_are_replaced_by_partitions(hive: Path, source: Path, model_file: Path):
-    given = json.dumps([SCHEMA, str(model_file), str(source), TARGETS, COLUMNS])
+@pytest.mark.parametrize(
+    "names", [("made_by_the_job", "hive_table"), pytest.param(tuple(TARGETS), marks=pytest.mark.nightly)]
+)
+def test_partitioned_tables_of_any_provider_are_replaced_by_partitions(
+    names: tuple[str, ...], hive: Path, source: Path, model_file: Path
+):
+    schema, targets = f"{SCHEMA}_{len(names)}", {name: TARGETS[name] for name in names}
+    given = json.dumps([schema, str(model_file), str(source), targets, COLUMNS])
     settings = {"SPARK_CONF_DIR": str(hive), "PYTHONPATH": str(ROOT)}
     done = run(sys.executable, "-c", SCRIPT, given, **settings)
     assert done.returncode == 0, done.stderr[-5000:]
-    told, first, second, runs, tables = json.loads(done.stdout.splitlines()[-1])
-    assert told == {"catalog": "hive"}
-    for name in TARGETS:
+    catalog, first, second, runs, tables, code = json.loads(done.stdout.splitlines()[-1])
+    assert catalog == "hive"
+    for name in targets:
         assert first[name] == [["2026-01-01", 9, 9, 9, 1], ["2026-01-02", 4, 4, 4, 1]]
         assert second[name] == [["2026-01-02", 4, 4, 4, 1], ["2026-01-03", 4, 4, 4, 1]]
-        assert runs[name] == 2  # the third had nothing to do
-    assert tables == sorted(["beats", *(name + end for name in TARGETS for end in ("", "_metrics", "_runs"))])
+        assert runs[name] == 2  # a third had nothing to do
+    assert code == 2
+    assert "are one, or one is in the other" in done.stderr
+    assert tables == sorted(["beats", *(name + end for name in targets for end in ("", "_metrics", "_runs"))])
 
     # The job as a process of its own, on the same metastore, finds what the others wrote.
-    output = f"{SCHEMA}.made_by_the_job"
+    output = f"{schema}.made_by_the_job"
     done = job(
-        "score", "--beats", f"{SCHEMA}.beats", "--model", model_file, "--output", output, "--dry-run", **settings
+        "score", "--beats", f"{schema}.beats", "--model", model_file, "--output", output, "--dry-run", **settings
     )
     assert done.returncode == 0, done.stderr[-5000:]
     assert done.stdout.splitlines()[:3] == [
@@ -116,9 +127,6 @@ def test_partitioned_tables_of_any_provider_are_replaced_by_partitions(hive: Pat
         "  day=2026-01-02  4 rows",
         "  day=2026-01-03  4 rows",
     ]
-    done = job("score", "--beats", output, "--model", model_file, "--output", output, **settings)
-    assert done.returncode == 2
-    assert "are one, or one is in the other" in done.stderr.splitlines()[-1]
 
 
 def test_a_run_into_a_table_that_is_stopped_while_it_scores_gives_its_lock_back(
@@ -129,21 +137,12 @@ def test_a_run_into_a_table_that_is_stopped_while_it_scores_gives_its_lock_back(
     schema = pa.schema({"id": pa.int64(), "beat": pa.list_(pa.float32())})
     pq.write_table(pa.table(rows, schema=schema).append_column("day", pa.array(["a"] * 20_000)), tmp_path / "b.parquet")
     given = ["--beats", tmp_path / "b.parquet", "--model", large, "--output", "default.stopped", "--batch-size", "1"]
-    process = subprocess.Popen(
-        [sys.executable, ROOT / "jobs" / "score.py", *given, "--partition-by", "day"],
-        env=os.environ | {"SPARK_CONF_DIR": str(hive)},
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    told = [process.stderr.readline()]
-    while told[-1] and "stage=plan" not in told[-1]:
-        told.append(process.stderr.readline())
+    process = start("score", *given, "--partition-by", "day", SPARK_CONF_DIR=str(hive))
+    process.wait_for("stage=plan")
     warehouse = hive / "warehouse"
-    assert (warehouse / "stopped_lock").is_dir(), told
+    assert (warehouse / "stopped_lock").is_dir(), process.stderr
     time.sleep(3)  # tasks have begun
-    process.send_signal(signal.SIGTERM)
-    told += process.communicate(timeout=60)[1].splitlines()
-    assert process.returncode == 143, told
-    assert "error: stopped on request (SIGTERM)" in told
+    process.ask(signal.SIGTERM)
+    assert "error: stopped on request (SIGTERM)" in process.finish(143).splitlines()
     assert not (warehouse / "stopped_lock").exists()
     assert not (warehouse / "stopped").exists()

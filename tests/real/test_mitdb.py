@@ -3,6 +3,8 @@
 import logging
 import os
 import shutil
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -12,13 +14,15 @@ import torch
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from lstm_fcn.beats import Beats
-from lstm_fcn.engine import Engine
-from lstm_fcn.labels import GROUP_OF_RECORD
-from lstm_fcn.metrics import measures
-from lstm_fcn.modelfile import find_model
-from lstm_fcn.spark.tables import write_table
-from lstm_fcn.spark.wfdb_records import beats_of_records
+from lstm_fcn.context.form import CONTEXT_FORM
+from lstm_fcn.data.beats import Beats
+from lstm_fcn.data.labels import GROUP_OF_RECORD
+from lstm_fcn.evaluation.metrics import metric_rows
+from lstm_fcn.inference.engine import Engine
+from lstm_fcn.model.file import load_model
+from lstm_fcn.spark.prepare.output import write_beats
+from lstm_fcn.spark.prepare.records import Reading, beats_of_records
+from lstm_fcn.spark.scoring.record_summary import summarize_records
 
 MITDB = Path(os.environ.get("MITDB") or "nowhere")
 KAGGLE = MITDB.parent / "kaggle"
@@ -27,16 +31,36 @@ pytestmark = pytest.mark.skipif(
     not MITDB.is_dir(), reason="MITDB does not name the folder of the MIT-BIH Arrhythmia Database"
 )
 
+Predict = Callable[[str, str], np.ndarray]
+TEST, DS2 = "split == 'test'", "group == 'DS2'"
+
 FINGERPRINT = "b6e6d408fc72ef3acc71a4052547910f68e4eab71ec3b0437e1e7ec06d17a916"
 """Of all beats in the order of record and sample, from a table of which rows 1-999 of the published test file were
 checked value by value."""
 
 
 @pytest.fixture(scope="module")
-def table(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
-    path = tmp_path_factory.mktemp("real") / "beats"
-    write_table(beats_of_records(spark, str(MITDB)), str(path))
-    return pd.read_parquet(path).sort_values(["record", "sample"], ignore_index=True)
+def written(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path: Path = tmp_path_factory.mktemp("real") / "beats"
+    write_beats(beats_of_records(spark, str(MITDB)), str(path), replace=False, most_failed=0)
+    return path
+
+
+@pytest.fixture(scope="module")
+def table(written: Path) -> pd.DataFrame:
+    columns = ["record", "sample", "symbol", "label", "length", "beat", "split", "group"]
+    return pd.read_parquet(written, columns=columns).sort_values(["record", "sample"], ignore_index=True)
+
+
+@pytest.fixture(scope="module")
+def predict(table: pd.DataFrame) -> Predict:
+    """Predict the probabilities of some rows with a pretrained model, in float32; once for all tests."""
+
+    @cache
+    def probabilities(name: str, rows: str) -> np.ndarray:
+        return Engine(load_model(name), batch_size=64, threads=2).probabilities(np.stack(table.query(rows)["beat"]))
+
+    return probabilities
 
 
 def test_all_109446_beats_are_there_with_the_published_counts(table: pd.DataFrame):
@@ -50,9 +74,13 @@ def test_every_value_of_every_beat_is_the_published_one(table: pd.DataFrame):
     assert Beats(np.stack(table["beat"]), table["label"].to_numpy()).fingerprint() == FINGERPRINT
 
 
-def test_each_record_is_a_task_of_its_own(spark: SparkSession):
-    beats = beats_of_records(spark, str(MITDB)).select("record", F.spark_partition_id().alias("task"))
-    assert beats.distinct().groupBy("task").count().where("count > 1").count() == 0
+def test_few_records_share_a_task(spark: SparkSession):
+    some = Reading(only=("100", "101", "103", "105", "106", "108", "109", "111", "112", "113", "114", "115"))
+    beats = beats_of_records(spark, str(MITDB), some).select("record", F.spark_partition_id().alias("task"))
+    records = [row["count"] for row in beats.distinct().groupBy("task").count().collect()]
+    assert sum(records) == 12
+    assert max(records) <= 2
+    assert len(records) > 9
 
 
 def test_groups_and_lengths(table: pd.DataFrame):
@@ -100,30 +128,32 @@ class TestPublishedRows:
         assert sorted(map(tuple, found.to_numpy())) == sorted(map(tuple, published.to_numpy()))
 
 
-def test_the_pretrained_model_reaches_its_figures_on_the_published_test_rows(table: pd.DataFrame):
-    test = table.query("split == 'test'")
-    found = figures("mitbih", test)
+def test_the_pretrained_model_reaches_its_figures_on_the_published_test_rows(table: pd.DataFrame, predict: Predict):
+    found = figures(predict("mitbih", TEST), table.query(TEST))
     assert found == pytest.approx({"accuracy": 0.9885, "macro_f1": 0.9342}, abs=2e-4)
 
 
-def test_the_inter_patient_model_reaches_its_figures_on_ds2(table: pd.DataFrame):
-    found = figures("mitbih-inter-patient", table.query("group == 'DS2'"))
+@pytest.mark.nightly
+def test_the_inter_patient_model_reaches_its_figures_on_ds2(table: pd.DataFrame, predict: Predict):
+    found = figures(predict("mitbih-inter-patient", DS2), table.query(DS2))
     assert found == pytest.approx({"accuracy": 0.8183, "macro_f1": 0.3107}, abs=2e-4)
 
 
 @pytest.mark.parametrize(
     ("name", "rows"),
-    [("mitbih", "index >= 0"), ("mitbih", "split == 'test'"), ("mitbih-inter-patient", "group == 'DS2'")],
-    ids=["all beats", "published test rows", "DS2"],
+    [
+        pytest.param("mitbih", "index >= 0", id="all beats", marks=pytest.mark.nightly),
+        pytest.param("mitbih", f"{TEST} and index % 10 == 0", id="a tenth of the published test rows"),
+        pytest.param("mitbih-inter-patient", DS2, id="DS2", marks=pytest.mark.nightly),
+    ],
 )
-def test_the_engines_give_the_labels_of_the_plain_network(table: pd.DataFrame, name: str, rows: str):
-    series, model = np.stack(table.query(rows)["beat"]), find_model(name)
-    exact = Engine(model, threads=2).probabilities(series)
-    if rows == "index >= 0":
+def test_the_engines_give_the_labels_of_the_plain_network(table: pd.DataFrame, predict: Predict, name: str, rows: str):
+    series, model = np.stack(table.query(rows)["beat"]), load_model(name)
+    exact = predict(name, rows)
+    if name == "mitbih":
         network = model.network()
         with torch.inference_mode():
             plain = np.concatenate([network(batch).numpy() for batch in torch.from_numpy(series).split(16)])
-        assert len(series) == 109_446
         assert np.abs(exact - plain).max() <= 5e-6
         assert (exact.argmax(axis=1) == plain.argmax(axis=1)).all()
     engine = Engine(model, precision="int8", threads=2)
@@ -134,9 +164,43 @@ def test_the_engines_give_the_labels_of_the_plain_network(table: pd.DataFrame, n
     assert 0 < engine.looked_twice < 0.03 * len(series)
 
 
-def figures(name: str, rows: pd.DataFrame) -> dict[str, float]:
-    probabilities = Engine(find_model(name), batch_size=64, threads=2).probabilities(np.stack(rows["beat"]))
+def figures(probabilities: np.ndarray, rows: pd.DataFrame) -> dict[str, float]:
     confusion = np.zeros((5, 5), np.int64)
     np.add.at(confusion, (rows["label"].to_numpy(), probabilities.argmax(axis=1)), 1)
-    overall = {row.metric: row.value for row in measures(confusion, "NSVFQ") if row.class_ == "all"}
+    overall = {row.metric: row.value for row in metric_rows(confusion, "NSVFQ") if row.class_ == "all"}
     return {name: overall[name] for name in ("accuracy", "macro_f1")}
+
+
+def test_the_summary_of_the_records_counts_what_a_plain_loop_counts(spark: SparkSession, written: Path):
+    named = "elt(label + 1, 'N', 'S', 'V', 'F', 'Q') AS predicted_class"
+    scored = ["string(NULL) AS error", "array(1d) AS probability", "'m' AS model", "'r' AS run_id"]
+    table = spark.read.parquet(str(written)).selectExpr("record", "time_s", named, *scored)
+    found = summarize_records(table, []).toPandas().set_index("record")
+    assert len(found) == 48
+    rows = pd.read_parquet(written, columns=["record", "time_s", "label"]).sort_values(["record", "time_s"])
+    for record, beats in rows.groupby("record"):
+        runs: list[list[int]] = []  # of each: class, beats
+        for label, interval in zip(beats["label"], np.diff(beats["time_s"], prepend=np.inf), strict=True):
+            if runs and runs[-1][0] == label and interval <= 10:
+                runs[-1][1] += 1
+            else:
+                runs.append([label, 1])
+        for name, label in (("s", 1), ("v", 2)):
+            lengths = [length for of, length in runs if of == label]
+            row = found.loc[record]
+            assert row[f"{name}_beats"] == sum(lengths), record
+            assert row[f"{name}_couplets"] == lengths.count(2), record
+            assert row[f"{name}_runs"] == sum(length >= 3 for length in lengths), record
+            assert np.nan_to_num(row[f"{name}_longest_run"]) == max([0, *(n for n in lengths if n >= 3)]), record
+    assert found["v_runs"].sum() > 50
+
+
+def test_the_model_for_new_patients_has_its_figures_on_patients_it_has_not_seen(written: Path):
+    rows = pd.read_parquet(written, columns=["label", CONTEXT_FORM], filters=[("group", "==", "DS2")])
+    confusion = np.zeros((5, 5), np.int64)
+    probabilities = Engine(load_model("new-patients"), threads=2).probabilities(np.stack(rows[CONTEXT_FORM]))
+    np.add.at(confusion, (rows["label"].to_numpy(), probabilities.argmax(axis=1)), 1)
+    found = {(row.class_, row.metric): row.value for row in metric_rows(confusion, "NSVFQ")}
+    expected = {("S", "Se"): 0.755, ("S", "+P"): 0.439, ("V", "Se"): 0.980, ("V", "+P"): 0.895}
+    for name, value in {**expected, ("all", "accuracy"): 0.942, ("all", "macro_f1_nsv"): 0.820}.items():
+        assert found[name] == pytest.approx(value, abs=0.002), name

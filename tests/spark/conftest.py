@@ -1,58 +1,15 @@
-"""The places that results of the scoring job go to, beats to score into them, and predictions to judge."""
+"""The places that results of the scoring job go to, beats to score into them, and predictions to evaluate."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import SparkSession
 
 from jobs import evaluate, score
-from lstm_fcn.beats import Beats
-from lstm_fcn.manifest import Manifest, parse_manifest
-
-BY_DAY = ("--partition-by", "day")
-
-
-@dataclass
-class Place:
-    """Where a test's results go."""
-
-    spark: SparkSession
-    output: str
-
-    @property
-    def is_table(self) -> bool:
-        return "/" not in self.output
-
-    def predictions(self) -> DataFrame:
-        if self.is_table:
-            return self.spark.table(self.output)
-        return self.spark.read.parquet(f"{self.output}/predictions")
-
-    def metrics(self) -> DataFrame:
-        return (
-            self.spark.table(f"{self.output}_metrics")
-            if self.is_table
-            else self.spark.read.parquet(f"{self.output}/metrics")
-        )
-
-    def manifests(self) -> list[Manifest]:
-        if not self.is_table:
-            files = sorted(Path(self.output, "runs").iterdir())
-            return [parse_manifest(file.read_text(), str(file)) for file in files]
-        rows = self.spark.table(f"{self.output}_runs").where("status != 'publishing'").orderBy("run_id").collect()
-        return [parse_manifest(row["manifest"], "table") for row in rows]
-
-    def rows(self) -> list[tuple]:
-        wanted = ["id", "day", "prediction", "error"]
-        return sorted(tuple(row) for row in self.predictions().select(*wanted).collect())
-
-    def runs_of_days(self) -> dict[str, set[str]]:
-        rows = self.predictions().selectExpr("string(day) AS day", "run_id").distinct().collect()
-        return {day: {row["run_id"] for row in rows if row["day"] == day} for day in {row["day"] for row in rows}}
+from lstm_fcn.data.beats import Beats
+from tests.spark.results import PREDICTIONS, Place
 
 
 @pytest.fixture(params=["folder", "table"])
@@ -92,31 +49,6 @@ def write_days(spark: SparkSession, beats: Beats, tmp_path: Path) -> Callable[..
     return write
 
 
-PREDICTIONS = (
-    "record string, sample long, split string, label int, prediction int, probability array<float>, error string, "
-    "model string"
-)
-
-
-def predictions(count: int = 600, seed: int = 0, records: int = 6, model: str = "m@1") -> pd.DataFrame:
-    rng = np.random.default_rng(seed)
-    label = np.random.default_rng(7).choice(5, count, p=[0.6, 0.1, 0.15, 0.05, 0.1])
-    logits = rng.normal(0, 1.5, (count, 5)) + 3 * np.eye(5)[label]
-    probability = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
-    return pd.DataFrame(
-        {
-            "record": [f"r{i % records}" for i in range(count)],
-            "sample": np.arange(count),
-            "split": np.where(np.arange(count) % 3, "test", "train"),
-            "label": label,
-            "prediction": probability.argmax(axis=1),
-            "probability": list(probability.astype(np.float32)),
-            "error": None,
-            "model": model,
-        }
-    )
-
-
 @pytest.fixture
 def save(spark: SparkSession, tmp_path: Path) -> Callable[..., Path]:
     def save(rows: pd.DataFrame, name: str = "predictions") -> Path:
@@ -135,7 +67,7 @@ def save(spark: SparkSession, tmp_path: Path) -> Callable[..., Path]:
 
 
 @pytest.fixture
-def judge(spark: SparkSession, tmp_path: Path) -> Callable[..., pd.DataFrame]:
+def evaluation(spark: SparkSession, tmp_path: Path) -> Callable[..., pd.DataFrame]:
     """Run the job and read its metrics."""
 
     def run(source: Path, *arguments: str | Path, output: str = "evaluated") -> pd.DataFrame:

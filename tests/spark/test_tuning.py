@@ -5,63 +5,37 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 import yaml
 from pyspark.sql import SparkSession
 
 from jobs import tune
-from lstm_fcn.beats import Beats, read_beats
-from lstm_fcn.engine import Engine
-from lstm_fcn.errors import DataError
-from lstm_fcn.job_settings import load_settings
-from lstm_fcn.labels import CLASSES
-from lstm_fcn.modelfile import read_model
-from lstm_fcn.sampling import hold_out
-from lstm_fcn.settings import TuneSettings
-from lstm_fcn.spark.tasks import spark_tasks
-from lstm_fcn.validation import macro_f1
-from tests.test_training import noisy
+from lstm_fcn.data.beats import read_beats
+from lstm_fcn.data.labels import CLASSES
+from lstm_fcn.errors import DataError, SettingsError
+from lstm_fcn.inference.engine import Engine
+from lstm_fcn.model.file import read_model
+from lstm_fcn.settings.sources import load_settings
+from lstm_fcn.settings.tune import TuneSettings
+from lstm_fcn.spark.tuning import spark_tasks
+from lstm_fcn.training.sampling import hold_out
+from lstm_fcn.training.validation import macro_f1
+from tests.beat_tables import noisy, write_beats_to_train_on
+from tests.searches import SMALL, tuned
 
 CONF = Path(__file__).parents[2] / "conf" / "tune.yaml"
-SMALL = ("--filters-1", "4", "--filters-2", "4", "--filters-3", "4", "--batch-size", "16")
-SPACE = {"lr": {"low": 0.001, "high": 0.1, "log": True}, "hidden_size": [4, 8]}
 HALVING = ("--search", "halving", "--max-jobs", "8", "--epochs", "6")
-
-
-def write_beats(beats: Beats, folder: Path) -> Path:
-    """A table of these beats to train on, and of test beats that would be refused if they were read."""
-    schema = pa.schema(
-        {"beat": pa.list_(pa.float32()), "label": pa.int32(), "record": pa.string(), "split": pa.string()}
-    )
-    records = [f"r{i % 10}" for i in range(len(beats))]
-    columns = {"beat": list(beats.series), "label": beats.labels, "record": records, "split": ["train"] * len(beats)}
-    rotten = {"beat": [None, [0.0]], "label": [None, 99], "record": ["r1", "r2"], "split": ["test", "test"]}
-    folder.mkdir()
-    pq.write_table(pa.table(columns, schema=schema), folder / "train.parquet")
-    pq.write_table(pa.table(rotten, schema=schema), folder / "test.parquet")
-    return folder
 
 
 @pytest.fixture(scope="module")
 def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_beats(noisy(20, seed=0), tmp_path_factory.mktemp("tuning") / "beats")
-
-
-def arguments_of(table: Path, output: Path, *arguments: str) -> list[str]:
-    return ["--beats", str(table), "--output", str(output), "--space", json.dumps(SPACE), *SMALL, *arguments]
-
-
-def run(table: Path, output: Path, *arguments: str) -> pd.DataFrame:
-    tune.main(arguments_of(table, output, *arguments))
-    return pd.read_parquet(output / "trials")
+    return write_beats_to_train_on(noisy(20, seed=0), tmp_path_factory.mktemp("tuning") / "beats")
 
 
 @pytest.fixture(scope="module")
 def halved(spark: SparkSession, table: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     output = tmp_path_factory.mktemp("halving") / "o"
-    run(table, output, *HALVING)
+    tuned(table, output, *HALVING)
     return output
 
 
@@ -69,13 +43,13 @@ def halved(spark: SparkSession, table: Path, tmp_path_factory: pytest.TempPathFa
 def test_the_same_seed_gives_the_same_result_whatever_the_parallelism(
     spark: SparkSession, table: Path, tmp_path: Path, arguments: tuple[str, ...]
 ):
-    one = run(table, tmp_path / "one", *arguments, "--max-parallel-jobs", "1")
-    two = run(table, tmp_path / "two", *arguments, "--max-parallel-jobs", "2")
+    one = tuned(table, tmp_path / "one", *arguments, "--max-parallel-jobs", "1")
+    two = tuned(table, tmp_path / "two", *arguments, "--max-parallel-jobs", "2")
     pd.testing.assert_frame_equal(one.drop(columns="seconds"), two.drop(columns="seconds"))
     bests = [(tmp_path / name / "best.safetensors").read_bytes() for name in ("one", "two")]
     assert bests[0] == bests[1]
     assert one["lr"].nunique() >= 4
-    other = run(table, tmp_path / "other", "--max-jobs", "1", "--epochs", "1", "--seed", "1")
+    other = tuned(table, tmp_path / "other", "--max-jobs", "1", "--epochs", "1", "--seed", "1")
     assert not set(other["lr"]) & set(one["lr"])
 
 
@@ -96,9 +70,9 @@ def test_the_best_model_scores_as_its_row_says(halved: Path, table: Path):
     model = read_model(halved / "best.safetensors")
     beats = read_beats(str(table), "split", "train")
     fitted, held_out = hold_out(beats, 0.2, "beat", seed=0)
-    called = Engine(model).probabilities(beats.series[held_out]).argmax(axis=1)
-    assert macro_f1(beats.labels[held_out], called) == pytest.approx(row.macro_f1)
-    assert np.mean(beats.labels[held_out] == called) == pytest.approx(row.accuracy)
+    predicted = Engine(model).probabilities(beats.series[held_out]).argmax(axis=1)
+    assert macro_f1(beats.labels[held_out], predicted) == pytest.approx(row.macro_f1)
+    assert np.mean(beats.labels[held_out] == predicted) == pytest.approx(row.accuracy)
     header = model.header
     assert header.training_data.fingerprint == beats.take(fitted).fingerprint()
     assert (header.training_data.source, header.training_data.rows) == (str(table), "split=train")
@@ -109,11 +83,11 @@ def test_the_best_model_scores_as_its_row_says(halved: Path, table: Path):
 def test_the_same_command_again_fits_nothing(
     spark: SparkSession, halved: Path, table: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("lstm_fcn.provenance.versions", lambda: {"torch": "another"})  # which has fitted nothing
+    monkeypatch.setattr("lstm_fcn.model.provenance.versions", lambda: {"torch": "another"})  # which has fitted nothing
     before = {file: file.stat().st_mtime_ns for file in (halved / "state").iterdir()}
     best = (halved / "best.safetensors").read_bytes()
     with caplog.at_level("INFO"):
-        run(table, halved, *HALVING)
+        tuned(table, halved, *HALVING)
     assert "stage=search trials=8 fitted_now=0" in caplog.text
     assert {file: file.stat().st_mtime_ns for file in (halved / "state").iterdir()} == before
     assert (halved / "best.safetensors").read_bytes() == best
@@ -125,26 +99,30 @@ def test_what_is_drawn_twice_is_fitted_once(
     space = json.dumps({"num_layers": {"low": 1, "high": 2}})
     arguments = ["--beats", str(table), "--output", str(tmp_path), "--space", space, *SMALL, "--hidden-size", "4"]
     with caplog.at_level("INFO"):
-        tune.main([*arguments, "--epochs", "1", "--max-jobs", "7", "--max-parallel-jobs", "4"])
+        weights = ("--class-weights", "V=5,N=0.5")
+        tune.main([*arguments, "--epochs", "1", "--max-jobs", "7", "--max-parallel-jobs", "4", *weights])
     assert "stage=search trials=7 fitted_now=2" in caplog.text
     trials = pd.read_parquet(tmp_path / "trials")
     assert trials.groupby("num_layers")["macro_f1"].nunique().tolist() == [1, 1]
+    assert read_model(tmp_path / "best.safetensors").header.optimization.class_weights == {"V": 5, "N": 0.5}
+    with pytest.raises(SettingsError, match="class_weights: no class normal; the classes are N, S, V, F, Q"):
+        tune.main([*arguments, "--class-weights", "normal=2"])
 
 
 def test_a_label_left_in_the_beats_is_refused_before_any_trial(spark: SparkSession, tmp_path: Path):
     beats = noisy(20, seed=0)
     beats.series[:, 100] = beats.labels
     with pytest.raises(DataError, match=r"'beat\[100\]' determines the label of every one of 100 series"):
-        run(write_beats(beats, tmp_path / "beats"), tmp_path / "o")
+        tuned(write_beats_to_train_on(beats, tmp_path / "beats"), tmp_path / "o")
     assert not (tmp_path / "o").exists()
 
 
-def test_an_output_that_cannot_be_written_is_told_before_any_trial(
+def test_an_output_that_cannot_be_written_is_reported_before_any_trial(
     spark: SparkSession, table: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ):
     (tmp_path / "o").write_text("a file")
     with caplog.at_level("INFO"), pytest.raises(OSError, match="Not a directory"):
-        run(table, tmp_path / "o")
+        tuned(table, tmp_path / "o")
     assert "stage=search" not in caplog.text
 
 
@@ -155,6 +133,7 @@ class TooLarge:
         return exec, ("raise MemoryError('no room')",)
 
 
+@pytest.mark.both_sparks
 def test_a_trial_for_which_an_executor_cannot_even_get_the_beats_has_the_reason(spark: SparkSession):
     with spark_tasks(spark, TooLarge(), TooLarge()) as tasks:
         outcome = tasks({})

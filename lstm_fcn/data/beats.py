@@ -1,0 +1,249 @@
+"""The beat table: its columns, reading it for training, and finding the beats that can be scored."""
+
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from lstm_fcn.context.form import CONTEXT_FORM
+from lstm_fcn.data.beat_files import BeatTable
+from lstm_fcn.data.label_scheme import AAMI, Label, LabelScheme
+from lstm_fcn.errors import DataError
+
+BEAT_LENGTH = 187
+"""Values of a beat; the last ones of a short beat are zero."""
+
+SERIES_FREQUENCY = 120.0
+"""Of a beat's values, Hz: the records' 360 Hz, every third sample. (The literature says 125 Hz.)"""
+
+BEAT_SCHEMA = (
+    "record string, sample long, symbol string, label int, length int, beat array<float>, split string, "
+    f"`group` string, fs double, lead string, time_s double, annotator string, {CONTEXT_FORM} array<float>"
+)
+"""The beat table as Spark DDL."""
+
+
+@dataclass(frozen=True)
+class Beats:
+    """Labelled beats in memory.
+
+    Attributes
+    ----------
+    series : (n, length) float32 array
+    labels : (n,) int64 array
+        Positions among the classes; where a series can have several, an (n, C) array of 0 and 1.
+    records : (n,) object array, optional
+        The record that each beat is from, where it is known.
+    weights : (n,) float32 array, optional
+        How much each beat counts in training, where they do not count the same.
+    """
+
+    series: NDArray[np.float32]
+    labels: NDArray[np.int64]
+    records: NDArray[np.object_] | None = None
+    weights: NDArray[np.float32] | None = None
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def take(self, rows: NDArray[np.int64]) -> "Beats":
+        """Return the beats at these positions."""
+        return Beats(
+            self.series[rows],
+            self.labels[rows],
+            None if self.records is None else self.records[rows],
+            None if self.weights is None else self.weights[rows],
+        )
+
+    def class_counts(self, classes: int) -> NDArray[np.int64]:
+        """Count the beats of each class."""
+        return np.bincount(self.labels, minlength=classes) if self.labels.ndim == 1 else self.labels.sum(axis=0)
+
+    def class_weights(self, classes: int) -> NDArray[np.int64] | NDArray[np.float64]:
+        """Sum the weights of the beats of each class; without weights count the beats."""
+        if self.weights is None:
+            return self.class_counts(classes)
+        if self.labels.ndim > 1:
+            return np.asarray((self.labels * self.weights[:, None]).sum(axis=0), dtype=np.float64)
+        return np.bincount(self.labels, self.weights, minlength=classes)
+
+    def fingerprint(self) -> str:
+        """SHA-256 over the values, the labels and the weights where there are some, in their order."""
+        content = self.series.astype("<f4").tobytes() + self.labels.astype("<i8").tobytes()
+        content += b"" if self.weights is None else self.weights.astype("<f4").tobytes()
+        return hashlib.sha256(content).hexdigest()
+
+
+def is_csv(path: str) -> bool:
+    """Check whether a path is that of a CSV file, compressed or not."""
+    return re.search(r"\.csv(\.(gz|bz2|zip|xz|zst))?$", path.lower()) is not None and not Path(path).is_dir()
+
+
+def refuse_twice(names: Iterable[str], path: str) -> None:
+    """Refuse a header with two columns of one name, of which pandas and Spark make others (x_5: x_5.1, x_54).
+
+    Raises
+    ------
+    DataError
+    """
+    counts = Counter(name.strip(" \t\"'") for name in names)
+    twice = [name for name, count in counts.items() if name and count > 1]
+    if twice:
+        raise DataError(f"{path}: expected one column of each name, found {counts[twice[0]]} named '{twice[0]}'")
+
+
+class UnlabelledBeats(NamedTuple):
+    """Series (n, length) and, where they are known, the records (n,) they are from."""
+
+    series: NDArray[np.float32]
+    records: NDArray[np.object_] | None
+
+
+def read_beats(path: str, column: str | None = None, value: str = "", scheme: LabelScheme = AAMI) -> Beats:
+    """Read the beats of a beat table, all or those that a column selects, ordered by record and sample.
+
+    Parameters
+    ----------
+    path : str
+        Parquet file or folder, local or a URI that pyarrow knows. Folders can be partitioned (split=train/).
+    column, value : str, optional
+        The rows to read, e.g. those with split = 'train' or group = 'DS1'.
+    scheme : LabelScheme
+        What the labels mean, if the table does not name its classes. Where it was asked for, series of any one length
+        are taken.
+
+    Raises
+    ------
+    DataError
+        If there is no such table, a column is missing or of another type, no row is selected, or a row
+        cannot be trained on (no label, NULL or NaN values, a length of its own).
+    """
+    return read_labelled_beats(path, column, value, scheme)[0]
+
+
+def read_labelled_beats(path: str, column: str | None, value: str, scheme: LabelScheme) -> tuple[Beats, LabelScheme]:
+    """Read beats as `read_beats` does, and what their labels mean."""
+    table = BeatTable(path, ["beat", "label"], ["record", "sample"], column)
+    scheme = scheme.named_by(table.classes, path)
+    rows = table.read(value)
+    if not len(rows) and column is None:
+        raise DataError(f"{path} has no rows")
+    if not len(rows):
+        hint = (
+            ". Only MIT-BIH records have a published split: prepare others with --test-records, which holds out whole "
+            "records, and a CSV file with --csv-split"
+        )
+        found = ", ".join(map(repr, table.values())) or "nothing but NULL"
+        raise DataError(
+            f"{path} has no row with {column} = '{value}'; found {found}" + (hint if column == "split" else "")
+        )
+    order = [name for name in ("record", "sample") if name in rows]
+    if order:
+        # The fingerprint must not depend on how the table was cut into files.
+        rows = rows.sort_values(order, kind="stable")
+    beats, labels = _to_beats(rows, path, scheme)
+    return beats, replace(scheme, labels=labels)
+
+
+def read_other_beats(path: str, column: str, value: str, length: int = BEAT_LENGTH) -> UnlabelledBeats:
+    """Read what else a beat table holds: the beats with another value in the column.
+
+    Rows with NULL in the column are on no side; series that cannot be scored are left out.
+    """
+    rows = BeatTable(path, ["beat"], ["record"], column).read(value, equal=False)
+    series, errors = stack_series(rows["beat"], length)
+    return UnlabelledBeats(series, rows["record"].to_numpy(dtype=object)[errors == ""] if "record" in rows else None)
+
+
+def _to_beats(rows: pd.DataFrame, path: str, scheme: LabelScheme) -> tuple[Beats, tuple[Label, ...] | None]:
+    length = _usual_length(rows["beat"]) if scheme.asked else BEAT_LENGTH
+    series, errors = stack_series(rows["beat"], length)
+    if (errors != "").any():
+        reasons = pd.Series(errors[errors != ""]).value_counts()
+        listed = ", ".join(f"{count} x {reason}" for reason, count in reasons.items())
+        raise DataError(f"{path}: beats that cannot be trained on: {listed}")
+    codes, labels = scheme.encode(rows["label"], path)
+    records = rows["record"].to_numpy(dtype=object) if "record" in rows and rows["record"].notna().all() else None
+    return Beats(series, codes, records), labels
+
+
+def _usual_length(beats: pd.Series) -> int:
+    lengths = [len(values) for values in beats if values is not None]
+    return max(set(lengths), key=lengths.count) if lengths else BEAT_LENGTH
+
+
+def stack_series(column: pd.Series, length: int = BEAT_LENGTH) -> tuple[NDArray[np.float32], NDArray[np.object_]]:
+    """Stack a column of arrays, and say for each row that has to stay out why.
+
+    Parameters
+    ----------
+    column : Series of n arrays or None
+    length : int
+        Values that each array must have.
+
+    Returns
+    -------
+    series : (n_good, length) float32 array
+        The good rows, in order.
+    errors : (n,) object array
+        '' for a good row, else the reason.
+    """
+    errors = np.full(len(column), "", dtype=object)
+    good = []
+    for i, values in enumerate(column):
+        if values is None:
+            errors[i] = "the beat is NULL"
+        elif len(values) != length:
+            errors[i] = f"expected {length} values, found {len(values)}"
+        else:
+            good.append(values)
+    series = np.stack(good).astype(np.float32, copy=False) if good else np.empty((0, length), np.float32)
+    finite = np.isfinite(series).all(axis=1)
+    if not finite.all():
+        errors[np.flatnonzero(errors == "")[~finite]] = "the beat holds NULL, NaN or infinity"
+    return series[finite], errors
+
+
+LENGTH_BINS = 10
+"""Of equal width, over the values of a series."""
+
+
+def beat_lengths(series: NDArray[np.float32]) -> NDArray[np.int64]:
+    """Count the values of each series (n, length) before the zeros that pad it; 0 where all is zero."""
+    filled = series != 0
+    last = series.shape[1] - filled[:, ::-1].argmax(axis=1)
+    return np.where(filled.any(axis=1), last, 0)
+
+
+def count_lengths(series: NDArray[np.float32]) -> list[int]:
+    """Count series (n, length) by their length before the padding, in `LENGTH_BINS` bins."""
+    bins = np.maximum(beat_lengths(series) - 1, 0) * LENGTH_BINS // series.shape[1]
+    return [int(count) for count in np.bincount(bins, minlength=LENGTH_BINS)]
+
+
+def implausible(series: NDArray[np.float32], lowest: float | None, highest: float | None) -> NDArray[np.object_]:
+    """Describe for each series (n, length) why a model's answer to it would mean nothing, or ''.
+
+    Parameters
+    ----------
+    series : (n, length) float32 array
+    lowest, highest : float or None
+        Of the values in training, where they are known. A tenth of their distance is allowed beyond them, for
+        filters and resampling that overshoot.
+    """
+    errors = np.full(len(series), "", dtype=object)
+    least, most = series.min(axis=1, initial=np.inf), series.max(axis=1, initial=-np.inf)
+    if lowest is not None and highest is not None:
+        beyond = (highest - lowest) / 10
+        errors[(least < lowest - beyond) | (most > highest + beyond)] = (
+            f"values outside those of training ({lowest:g} to {highest:g})"
+        )
+    errors[least == most] = "the beat is a flat line"
+    return errors

@@ -1,0 +1,6 @@
+"""Figures of labelled predictions, from counts alone, and the report that shows them.
+
+Read `metrics` (from a confusion matrix) with `ec57`, `curves` (from binned probabilities), `bootstrap` and
+`estimates` (figures with intervals), `comparison` (two sets of predictions), `activation` (where a class was seen in a
+beat), and `report/`.
+"""

@@ -1,1 +1,0 @@
-"""The report of an evaluation: one HTML file that needs nothing else."""

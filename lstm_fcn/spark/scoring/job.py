@@ -1,0 +1,332 @@
+"""One run of the scoring job: plan, stage, check, publish."""
+
+import hashlib
+import json
+import logging
+import time
+from datetime import datetime, timezone
+from importlib.metadata import version
+from typing import Literal
+
+import pyspark
+from pyspark.sql import DataFrame, SparkSession
+
+import lstm_fcn
+from lstm_fcn.errors import BusyError, DataError, SettingsError
+from lstm_fcn.evaluation.metrics import MetricRow, metric_rows
+from lstm_fcn.settings.score import ScoreSettings
+from lstm_fcn.spark.columns import spread_predictions
+from lstm_fcn.spark.errors import as_data_errors
+from lstm_fcn.spark.models import fetch_model
+from lstm_fcn.spark.partition_types import type_names
+from lstm_fcn.spark.scoring.counts import count_predictions
+from lstm_fcn.spark.scoring.destination import open_output
+from lstm_fcn.spark.scoring.drift import drift
+from lstm_fcn.spark.scoring.incremental import has_scored, with_content
+from lstm_fcn.spark.scoring.input import label_column, open_beats, version_of_beats
+from lstm_fcn.spark.scoring.lock import hold
+from lstm_fcn.spark.scoring.manifest import Manifest, ScoredRows, run_metrics
+from lstm_fcn.spark.scoring.output import (
+    refuse_columns_left_behind,
+    refuse_partition_columns,
+    selects_partitions,
+)
+from lstm_fcn.spark.scoring.partitions import in_partitions, require_same, survey
+from lstm_fcn.spark.scoring.plan import (
+    Plan,
+    describe_plan,
+    make_plan,
+    state_after,
+)
+from lstm_fcn.spark.scoring.progress import log_progress
+from lstm_fcn.spark.scoring.record_summary import can_summarize
+from lstm_fcn.spark.scoring.task_size import beats_a_minute, cut
+from lstm_fcn.spark.session import describe_jobs, new_run_id
+from lstm_fcn.spark.udf import add_predictions, scoring_function
+
+log = logging.getLogger(__name__)
+
+_DECIDING = {"beats_format", "beats_options", "beat", "beat_prefix", "form", "precision"}
+"""The settings that decide a prediction, besides the model."""
+
+
+class ScoringRun:
+    """A run of the scoring job.
+
+    Parameters
+    ----------
+    spark : SparkSession
+    settings : ScoreSettings
+
+    Attributes
+    ----------
+    run_id : str
+    model : Model
+    output : Output
+    beats : DataFrame
+        What is to be scored.
+    version : Version or None
+        Of the table with the beats, which stays this one whoever writes to it meanwhile.
+    label : str or None
+        Column with the true label.
+
+    Raises
+    ------
+    SettingsError, DataError, ModelError
+        If model, beats and output do not fit each other. Nothing is written then.
+    """
+
+    def __init__(self, spark: SparkSession, settings: ScoreSettings) -> None:
+        self.run_id = new_run_id()
+        self._started, self._clock = _now(), time.monotonic()
+        self.model = fetch_model(spark, settings.model)
+        self._beat = settings.beat or self.model.header.column
+        self.settings = settings = settings.model_copy(update={"beat": self._beat})
+        self.output = open_output(spark, settings)
+        self.version = version_of_beats(spark, settings)
+        beats = open_beats(spark, settings, self.output.partition_by, self.model.header, self.version)
+        self.label = label_column(beats, self.model.header, settings)
+        self._replaced = self._condition(beats)
+        self._refuse_impossible(beats)
+        self.beats = beats if settings.limit is None else beats.limit(settings.limit)
+        how = (settings.precision, settings.device, settings.batch_size)
+        self._function = scoring_function(spark, self.model, *how)
+        # What does not fit the table is refused here, before anything is written.
+        self._carried = [name for name in self._predict(self.beats).columns if name in self.beats.columns]
+        self._has_records = can_summarize(self.beats, self.model.header)
+        log.info("stage=start run_id=%s model=%s beats=%s", self.run_id, self.model.reference, settings.beats)
+
+    def _refuse_impossible(self, beats: DataFrame) -> None:
+        settings, by = self.settings, self.output.partition_by
+        if settings.incremental and (not by or self._replaced is not None):
+            raise SettingsError(
+                "--incremental works by partitions: give --partition-by, or a table that has some, and no --where on "
+                "other columns"
+            )
+        refuse_partition_columns(beats, by, self._beat)
+        if settings.limit is not None and (by or self._replaced is not None):
+            raise SettingsError("--limit is for a trial and goes without partitions: give a folder as --output")
+
+    def _condition(self, beats: DataFrame) -> str | None:
+        """Return the condition of the rows to replace, where these are not whole partitions or all.
+
+        Raises
+        ------
+        SettingsError
+            If the output cannot replace rows by it.
+        """
+        where, by = self.settings.where, self.output.partition_by
+        if where is None or (by and selects_partitions(where, beats, by)):
+            return None
+        if self.output.replaces_by_condition:
+            refuse_columns_left_behind(where, beats, self._beat)
+            return where
+        if by:
+            raise SettingsError(
+                f"the results are replaced by partitions, so --where may only use their columns ({', '.join(by)}); "
+                f"found {where!r}. A table of Delta or Iceberg can replace rows by any condition"
+            )
+        return None
+
+    def _predict(self, beats: DataFrame) -> DataFrame:
+        scored = add_predictions(beats, self._function, self.model.reference, self.run_id, self._beat)
+        return spread_predictions(scored, self.model.header) if self.settings.form == "columns" else scored
+
+    @property
+    def _recipe(self) -> str:
+        settings = self.settings.model_dump(mode="json", include=_DECIDING)
+        what = json.dumps([self.model.sha256, settings, self._carried])
+        return hashlib.sha256(what.encode()).hexdigest()[:16]
+
+    def describe_plan(self) -> str:
+        """Describe what a run would do, and do nothing."""
+        return describe_plan(self._plan(), self.output.partition_by)
+
+    def execute(self) -> Manifest | None:
+        """Run.
+
+        Returns
+        -------
+        Manifest or None
+            None where there was nothing to do; then every file is as it was.
+
+        Raises
+        ------
+        BusyError
+            If another run writes to the output.
+        DataError
+            If more rows failed than may, or what was written is not what was read.
+        """
+        with hold(self.output.lock, self.run_id) as require_own_lock:
+            finished = self.output.finish_publishing()
+            if finished is not None:
+                log.warning("stage=recover run_id=%s finished what run %s had begun", self.run_id, finished)
+            self.output.refresh()  # another run may have ended since it was opened
+            self._refuse_earlier_id()
+            plan = self._plan()
+            log.info(
+                *("stage=plan run_id=%s rows=%d score=%d remove=%d keep=%d", self.run_id, plan.rows),
+                *map(len, (plan.score, plan.remove, plan.keep)),
+            )
+            if not plan.score and not plan.remove:
+                return None
+            try:
+                manifest = self._stage(plan)
+                require_own_lock()
+            except BusyError:
+                raise  # what is staged there may be the other run's
+            except Exception as error:
+                reason = str(error).strip().partition("\n")[0] or type(error).__name__
+                self.output.note_failure(self._manifest(plan, ScoredRows(), status="failed", reason=reason))
+                raise
+            describe_jobs(self.beats.sparkSession, f"{self.run_id}: publish")
+            self.output.publish(manifest)
+            log.info("stage=publish run_id=%s output=%s", self.run_id, self.settings.output)
+            return manifest
+
+    def _refuse_earlier_id(self) -> None:
+        # Ids order the runs: the last one's state is what the next one goes on from.
+        last = self.output.last
+        if last is not None and self.run_id <= last.run_id:
+            raise DataError(
+                f"run {last.run_id} has published in the meantime, and this one's id {self.run_id} is not later: start "
+                "it again, and if that does not help compare the clocks of the machines"
+            )
+
+    def _plan(self) -> Plan:
+        settings, output = self.settings, self.output
+        describe_jobs(self.beats.sparkSession, f"{self.run_id}: count the beats")
+        state = output.last.state if output.last else {}
+        is_known = settings.incremental and has_scored(output.last, self.version, settings, self._recipe)
+        if is_known and set(output.existing(self.beats, None)) == set(state):
+            return Plan(found={}, score=(), remove=(), keep=tuple(state))
+        with as_data_errors(settings.beats):
+            found = survey(self.beats, output.partition_by, self._carried)
+            if settings.incremental:
+                # All columns, since any may decide a prediction or is carried along.
+                found = with_content(found, state, self.beats, output.partition_by, self.beats.columns)
+        everything = output.existing(self.beats, None)
+        existing = everything if settings.where is None else output.existing(self.beats, settings.where)
+        if settings.limit is not None and (output.last is not None or existing):
+            raise SettingsError("--limit is for a trial and does not replace results: give another --output")
+        if output.last is None and everything:
+            raise DataError(
+                f"{settings.output} holds rows, but no run of this job is known that wrote them: remove them or "
+                "write somewhere else"
+            )
+        self._refuse_part_for_whole()
+        others = set(everything) - set(existing)
+        return make_plan(found, state, existing, others, self._recipe if settings.incremental else None)
+
+    def _refuse_part_for_whole(self) -> None:
+        """Refuse to replace results without partitions by the part of the beats that a condition selects."""
+        last, where = self.output.last, self.settings.where
+        if (
+            self.output.replaces_by_condition
+            or last is None
+            or self.output.partition_by
+            or where is None
+            or last.settings.get("where") == where
+        ):
+            return
+        before = f"--where {last.settings['where']!r}" if last.settings.get("where") else "all beats"
+        raise SettingsError(
+            f"--where {where!r} would replace all results in {self.settings.output}, which has no partitions and holds "
+            f"those of {before}: give another --output, or one with --partition-by, of which the rest stays"
+        )
+
+    def _stage(self, plan: Plan) -> Manifest:
+        """Write the predictions beside the results, and check and count what was written."""
+        by, spark = self.output.partition_by, self.beats.sparkSession
+        whole = len(plan.score) == len(plan.found)
+        beats = self.beats if whole else in_partitions(self.beats, by, plan.score)
+        a_minute = beats_a_minute(self.model, self.settings.precision, self.settings.batch_size)
+        predictions = self._predict(cut(beats, plan.rows, plan.bytes, a_minute))
+        self.output.require_fit(predictions, keeps=bool(plan.keep))
+        describe_jobs(spark, f"{self.run_id}: score {plan.rows} beats with {self.model.reference}")
+        began = time.monotonic()
+        with log_progress(spark, plan.rows, self.run_id):
+            staged = self.output.stage(predictions, self.run_id)
+        seconds = time.monotonic() - began
+        rate = plan.rows / seconds
+        log.info("stage=score run_id=%s rows=%d seconds=%.1f beats_per_s=%.0f", self.run_id, plan.rows, seconds, rate)
+
+        describe_jobs(spark, f"{self.run_id}: check and count what was written")
+        wanted = {key: plan.found[key] for key in plan.score}
+        require_same(wanted, survey(staged, by, self._carried), by, compare_values=self.settings.limit is None)
+        counts, confusion = count_predictions(staged, self.model.header, self.label)
+        _log_counts(counts, self.run_id)
+        self._refuse_too_many_errors(counts)
+        metrics = [] if self.label is None else metric_rows(confusion, self.model.header.classes)
+        return self._manifest(plan, counts, metrics, beats_per_second=rate)
+
+    def _refuse_too_many_errors(self, counts: ScoredRows) -> None:
+        most = self.settings.max_error_fraction
+        fraction = counts.failed / counts.rows if counts.rows else 0
+        if fraction > most or (counts.rows and not counts.scored):
+            reason, count = next(iter(counts.errors.items()))
+            much = f"more than --max-error-fraction {most:g} allows" if fraction > most else "not one could"
+            raise DataError(
+                f"{counts.failed} of {counts.rows} rows ({fraction:.1%}) could not be scored, {much}; nothing was "
+                f"published. The most frequent reason: {reason} ({count} rows)"
+            )
+
+    def _manifest(
+        self,
+        plan: Plan,
+        counts: ScoredRows,
+        metrics: list[MetricRow] | None = None,
+        *,
+        status: Literal["done", "failed"] = "done",
+        beats_per_second: float | None = None,
+        reason: str | None = None,
+    ) -> Manifest:
+        data, header, is_done = self.model.header.training_data, self.model.header, status == "done"
+        before = self.output.last.state if self.output.last else {}
+        manifest = Manifest(
+            run_id=self.run_id,
+            status=status,
+            reason=reason,
+            started=self._started,
+            finished=_now(),
+            seconds=round(time.monotonic() - self._clock, 3),
+            beats_per_second=beats_per_second,
+            beats=self.settings.beats,
+            beats_version=None if self.version is None else str(self.version),
+            partition_by=list(self.output.partition_by),
+            partition_types=self._partition_types(plan) if is_done else {},
+            model=self.model.reference,
+            model_sha256=self.model.sha256,
+            versions={"lstm_fcn": lstm_fcn.__version__, "torch": version("torch"), "pyspark": pyspark.__version__},
+            settings=self.settings.model_dump(mode="json"),
+            counts=counts,
+            drift=drift(counts, header.classes, data.class_counts, data.length_counts),
+            scored=list(plan.score) if is_done else [],
+            removed=list(plan.remove) if is_done else [],
+            replaced=self._replaced if is_done else None,
+            has_records=self._has_records and is_done,
+            partitions=state_after(plan, before, self.run_id, self._recipe, whole=self._replaced is None)
+            if is_done
+            else [],
+        )
+        return manifest.model_copy(update={"metrics": [*(metrics or []), *run_metrics(manifest)]})
+
+    def _partition_types(self, plan: Plan) -> dict[str, str]:
+        """Return the types of the partition columns; text where partitions that stay have another one."""
+        now, last = type_names(self.beats.schema, self.output.partition_by), self.output.last
+        was = last.partition_types if last is not None and plan.keep else now
+        return {name: kind if was.get(name) == kind else "string" for name, kind in now.items() if name in was}
+
+
+def _log_counts(counts: ScoredRows, run_id: str) -> None:
+    log.info("stage=check run_id=%s rows=%d scored=%d failed=%d", run_id, counts.rows, counts.scored, counts.failed)
+    for reason, count in counts.errors.items():
+        log.warning("stage=check run_id=%s not_scored=%d reason=%r", run_id, count, reason)
+    for value, count in counts.unknown_labels.items():
+        level = logging.INFO if value == "None" else logging.WARNING  # a beat without a label is nothing odd
+        reason = "the model does not know this label"
+        log.log(level, "stage=check run_id=%s left_out=%d label=%s reason=%r", run_id, count, value, reason)
+
+
+def _now() -> str:
+    return datetime.now(timezone.utc).isoformat(timespec="seconds")

@@ -1,0 +1,167 @@
+"""What a reader of ECGs wants to know of a record: its rates, its S and V beats, and how they follow each other."""
+
+import logging
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from pyspark.sql import Column, DataFrame, Window, WindowSpec
+from pyspark.sql import functions as F
+
+from lstm_fcn.data.labels import CLASSES, is_aami
+from lstm_fcn.errors import DataError
+from lstm_fcn.spark.columns import likeliest_probability
+from lstm_fcn.spark.sql import column
+
+if TYPE_CHECKING:
+    from lstm_fcn.model.header import Header
+
+log = logging.getLogger(__name__)
+
+LONGEST_INTERVAL = 10.0
+"""Seconds between two beats; what is longer is a gap of the recording, and no interval."""
+
+PAUSE = 2.0
+"""Seconds. Longer intervals are pauses (Steinberg et al. 2017)."""
+
+INTERVALS_OF_A_RATE = 8
+"""The lowest and the highest heart rate are means over so many intervals, as one early beat is no rate."""
+
+SURE = 0.9
+"""A beat whose likeliest class has a lower probability is counted in `unsure`."""
+
+ECTOPIC = ("S", "V")
+_SHORTEST_RUN = 3
+_SHORTEST_BIGEMINY = 3
+
+
+_NEEDED = {"record": ("string",), "time_s": ("double", "float")}
+
+
+def can_summarize(beats: DataFrame, header: "Header") -> bool:
+    """Check whether the records of a beat table can be summarized; where a column is missing, log so."""
+    if not is_aami(header.classes) or header.network.task == "multilabel":
+        return False
+    types = dict(beats.dtypes)
+    odd = [name for name, expected in _NEEDED.items() if types.get(name) not in expected]
+    if odd:
+        log.info("stage=start records are not summarized: the beat table has no column %s", " and no ".join(odd))
+    return not odd
+
+
+def refuse_other_table(columns: Sequence[str], name: str) -> None:
+    """Refuse to replace what is no summary of records, but has the name of one.
+
+    Raises
+    ------
+    DataError
+    """
+    if not {"record", "v_burden", "bigeminy"} <= set(columns):
+        raise DataError(
+            f"{name} is there and no run of this job wrote it, and it would be replaced by the summary of the records: "
+            "move it, or give another --output"
+        )
+
+
+def summarize_records(predictions: DataFrame, partition_by: Sequence[str]) -> DataFrame:
+    """Summarize each record, in each partition.
+
+    Parameters
+    ----------
+    predictions : DataFrame
+        Of a model with AAMI's classes; with `record` and `time_s`. Beats without either are left out.
+    partition_by : sequence of str
+
+    Returns
+    -------
+    DataFrame
+        A row a record. `hours`: from its first beat to its last. `mean_rate`, `lowest_rate`, `highest_rate`: beats a
+        minute, from the intervals of at most 10 s. For S and V each, `v_beats`, `v_burden` (% of the scored beats),
+        `v_couplets` (exactly two in a row), `v_runs` (three or more in a row), `v_longest_run` (beats), `v_fastest_run`
+        (beats a minute, from the intervals within a run). `bigeminy`: episodes in which every second beat is V, with at
+        least three V. `pauses`: intervals of more than 2 s. `unsure`: share of scored beats of a confidence below 0.9.
+        A beat that could not be scored and a gap end a run. Definitions: Steinberg et al. 2017, ISHNE-HRS expert
+        consensus statement on ambulatory ECG, Heart Rhythm 14(7), e55.
+    """
+    keys = list(dict.fromkeys([*partition_by, "record"]))
+    rows = predictions.where("record IS NOT NULL AND time_s IS NOT NULL").select(
+        *map(column, keys),
+        F.col("time_s").alias("_time"),
+        F.when(F.col("error").isNull(), F.col("predicted_class")).alias("_class"),
+        likeliest_probability(predictions, CLASSES).alias("_confidence"),
+        "model",
+        "run_id",
+    )
+    rows = _with_runs(rows, keys)
+    ectopic = [each for name in ECTOPIC for each in _ectopic(name)]
+    scored = F.count("_class")
+    in_bigeminy = F.col("_v_in_alternation") >= _SHORTEST_BIGEMINY
+    return rows.groupBy(*map(column, keys)).agg(
+        F.count(F.lit(1)).alias("beats"),
+        (F.count(F.lit(1)) - scored).alias("unscored"),
+        ((F.max("_time") - F.min("_time")) / 3600).alias("hours"),
+        _rate(F.avg("_interval")).alias("mean_rate"),
+        _rate(F.max("_mean_interval")).alias("lowest_rate"),
+        _rate(F.min("_mean_interval")).alias("highest_rate"),
+        *ectopic,
+        _count(F.col("_begins_alternation") & in_bigeminy).alias("bigeminy"),
+        _count(F.col("_interval") > PAUSE).alias("pauses"),
+        F.try_divide(_count(F.col("_class").isNotNull() & (F.col("_confidence") < SURE)), scored).alias("unsure"),
+        F.first("model").alias("model"),
+        F.first("run_id").alias("run_id"),
+    )
+
+
+def _with_runs(rows: DataFrame, keys: Sequence[str]) -> DataFrame:
+    """Add intervals, and of each beat the run of one class, and the alternation of V and others, that it is in."""
+    ordered = Window.partitionBy(*map(column, keys)).orderBy("_time")
+    several = ordered.rowsBetween(1 - INTERVALS_OF_A_RATE, Window.currentRow)
+    gap, before = F.col("_time") - F.lag("_time").over(ordered), F.lag("_class").over(ordered)
+    rows = rows.withColumns({"_interval": F.when(gap <= LONGEST_INTERVAL, gap), "_before": before})
+    goes_on = F.col("_interval").isNotNull()
+    changes = (F.col("_class") == "V") != (F.col("_before") == "V")
+    whole = F.count("_interval").over(several) == INTERVALS_OF_A_RATE
+    rows = rows.withColumns(
+        {
+            "_begins_run": ~F.coalesce(goes_on & (F.col("_class") == F.col("_before")), F.lit(False)),
+            "_begins_alternation": ~F.coalesce(goes_on & changes, F.lit(False)),
+            "_mean_interval": F.when(whole, F.avg("_interval").over(several)),
+        }
+    )
+    rows = rows.withColumns({f"_{what}": _number(f"_begins_{what}", ordered) for what in ("run", "alternation")})
+    run, alternation = (Window.partitionBy(*map(column, keys), f"_{what}") for what in ("run", "alternation"))
+    inner = F.when(~F.col("_begins_run"), F.col("_interval"))
+    return rows.withColumns(
+        {
+            "_in_run": F.count(F.lit(1)).over(run),
+            "_rate_of_run": _rate(F.avg(inner).over(run)),
+            "_v_in_alternation": _count(F.col("_class") == "V").over(alternation),
+        }
+    )
+
+
+def _number(begins: str, ordered: WindowSpec) -> Column:
+    return F.sum(F.col(begins).cast("int")).over(ordered)
+
+
+def _ectopic(name: str) -> list[Column]:
+    """Count the beats of a class, alone, in pairs and in runs."""
+    of_class = F.col("_class") == name
+    of_run = of_class & (F.col("_in_run") >= _SHORTEST_RUN)
+    counted = {
+        "beats": _count(of_class),
+        "burden": F.try_divide(100 * _count(of_class), F.count("_class")),
+        "couplets": _count(of_class & F.col("_begins_run") & (F.col("_in_run") == 2)),
+        "runs": _count(of_run & F.col("_begins_run")),
+        "longest_run": F.max(F.when(of_run, F.col("_in_run"))),
+        "fastest_run": F.max(F.when(of_run, F.col("_rate_of_run"))),
+    }
+    return [value.alias(f"{name.lower()}_{what}") for what, value in counted.items()]
+
+
+def _rate(interval: Column) -> Column:
+    # Of beats with one time there is none; and Spark 4 ends a job that divides by zero.
+    return F.try_divide(F.lit(60.0), interval)
+
+
+def _count(condition: Column) -> Column:
+    return F.count(F.when(condition, F.lit(1)))

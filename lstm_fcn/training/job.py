@@ -1,0 +1,136 @@
+"""One training: from beats to a model file, with what is left beside it."""
+
+import logging
+import os
+from collections.abc import Callable
+
+import torch
+
+from lstm_fcn.data.beats import Beats
+from lstm_fcn.data.label_scheme import parse_classes
+from lstm_fcn.errors import SettingsError
+from lstm_fcn.model.device import choose_device, choose_precision
+from lstm_fcn.model.file import load_model, read_model, write_model
+from lstm_fcn.model.provenance import describe, describe_data, identity
+from lstm_fcn.settings.train import TrainSettings
+from lstm_fcn.training.artifacts import draw, write_history
+from lstm_fcn.training.checkpoint import Checkpoint
+from lstm_fcn.training.dataset import TrainingSet, read_other_rows, read_training_set, read_validation
+from lstm_fcn.training.guards import overlap_warnings, refuse_counting, refuse_label_leak
+from lstm_fcn.training.loop import Execution, train
+from lstm_fcn.training.sampling import given_weights, select
+from lstm_fcn.training.validation import measure
+from lstm_fcn.training.warm_start import continued, refuse_other_values, require_same_form, scheme_of
+
+log = logging.getLogger(__name__)
+
+
+class TrainingRun:
+    """A training, its beats read and checked.
+
+    Parameters
+    ----------
+    settings : TrainSettings
+
+    Raises
+    ------
+    SettingsError, DataError, ModelError
+        If settings, beats and the model of a warm start do not fit each other.
+    """
+
+    def __init__(self, settings: TrainSettings) -> None:
+        if settings.model.is_dir():
+            raise SettingsError(f"expected --model to name a file, found the folder {settings.model}")
+        torch.set_num_threads(settings.threads or os.cpu_count() or 1)
+        self.settings = settings
+        self.parent = load_model(settings.init_from) if settings.init_from else None
+        scheme, task = parse_classes(settings.classes), settings.task
+        if self.parent is not None:
+            refuse_other_values(self.parent.header, settings.given, str(settings.init_from))
+            task = self.parent.header.network.task
+            scheme = scheme if settings.classes else scheme_of(self.parent.header)
+        choose_precision(settings.precision, choose_device(settings.device))  # refused before the beats are read
+        self.data: TrainingSet = read_training_set(settings.beats, settings.rows, task, scheme)
+        refuse_counting(self.data.beats, self.data.columns)
+        refuse_label_leak(self.data.beats, self.data.classes, self.data.columns)
+        self.optimization = settings.optimization()
+        self.config = settings.network(self.data.beats.series.shape[1], len(self.data.classes))
+        if self.parent is not None:
+            require_same_form(self.parent.header, self.data)
+            self.optimization = continued(self.parent.header, self.optimization)
+            self.config, _ = self.parent.header.of_series()
+        self.weights = given_weights(self.optimization.class_weights, self.data.classes)
+        validation = read_validation(settings.validation, self.data, task) if settings.validation else None
+        self.fitted, self.held_out = select(self.data.beats, self.optimization, self.data.classes, validation)
+        log.info(
+            *("stage=read beats=%s fitted=%d held_out=%d", settings.beats, len(self.fitted)), len(self.held_out or ())
+        )
+        self._warn()
+
+    def _warn(self) -> None:
+        """Log what makes figures look better than they are."""
+        length = self.data.beats.series.shape[1]
+        others = read_other_rows(self.settings.beats, self.settings.rows, length)
+        for name, evaluated in (("held-out", self.held_out), (f"not {self.settings.rows}", others)):
+            for warning in overlap_warnings(self.fitted, evaluated, name) if evaluated is not None else ():
+                log.warning("stage=guards %s", warning)
+        if self.parent and self.held_out and self.parent.header.training_data.fingerprint != self.fitted.fingerprint():
+            log.warning("stage=guards %s may have been trained on beats that are held out now", self.settings.init_from)
+
+    def execute(self, stop: Callable[[], bool]) -> dict[str, float]:
+        """Train, and write the model file, the history and the pictures.
+
+        Parameters
+        ----------
+        stop : callable
+            Asked after each step; once it is true, the training saves itself and raises `StoppedError`.
+
+        Returns
+        -------
+        dict of str to float
+            The metrics on the fitted and the held-out beats.
+
+        Raises
+        ------
+        StoppedError, ModelError, StorageError
+            As `train` and `write_model` do.
+        """
+        settings, data = self.settings, self.data
+        checkpoint = self._checkpoint()
+        network, epochs = train(
+            self.fitted,
+            self.config,
+            self.optimization,
+            validation=self.held_out,
+            population=data.beats.class_counts(self.config.classes),
+            weights=self.weights,
+            initial=self.parent.network() if self.parent else None,
+            execution=Execution(
+                settings.device,
+                settings.precision,
+                checkpoint,
+                lambda epochs: write_history(epochs, settings.run_folder),
+                stop,
+            ),
+        )
+        parent = self.parent.reference if self.parent else None
+        source = describe_data(self.fitted, len(data.classes), settings.beats, data.rows, parent)
+        metrics = measure(network, self.fitted, self.held_out)
+        header = describe(
+            *(settings.model.stem, network, self.optimization, source, metrics),
+            classes=data.classes,
+            labels=self.parent.header.labels if self.parent else data.labels,
+        )
+        write_model(settings.model, network, header)
+        checkpoint.remove()
+        log.info("stage=train model=%s file=%s", read_model(settings.model).reference, settings.model)
+        evaluated: Beats = self.held_out or self.fitted
+        for picture in draw(settings.run_folder, network, epochs, data.classes, self.fitted, evaluated):
+            log.info("stage=pictures file=%s", picture)
+        return metrics
+
+    def _checkpoint(self) -> Checkpoint:
+        settings = self.settings
+        precision = choose_precision(settings.precision, choose_device(settings.device))
+        known = identity(self.config, self.optimization, precision, self.fitted, self.held_out, self.parent)
+        return Checkpoint(settings.run_folder / "checkpoint.safetensors", known, settings.checkpoint_seconds)

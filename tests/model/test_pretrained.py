@@ -1,0 +1,60 @@
+"""The models that ship with the package."""
+
+import numpy as np
+import pytest
+
+from lstm_fcn.data.labels import CLASSES
+from lstm_fcn.errors import ModelError
+from lstm_fcn.inference.engine import Engine
+from lstm_fcn.model.file import load_model, pretrained
+from lstm_fcn.training.estimator import LSTMFCNClassifier
+from tests.beat_tables import make_beats
+
+NAMES = ["mitbih", "mitbih-inter-patient"]
+
+
+def test_three_models_ship():
+    assert list(pretrained()) == [*NAMES, "new-patients"]
+
+
+def test_the_model_for_new_patients_takes_contexts_and_has_not_seen_ds2():
+    model = load_model("new-patients")
+    header = model.header
+    assert len(model.content) <= 2 * 2**20
+    assert (header.column, tuple(header.classes)) == ("context_1", CLASSES)
+    assert header.training_data.rows == "all, without DS2, paced"
+    assert header.training_data.class_counts == [261632, 15278, 17996, 836, 118]
+    assert header.metrics["cv_macro_f1"] == pytest.approx(0.828, abs=0.001)
+    assert not header.versions["git"].endswith("-dirty")
+    assert all(source.startswith("out/") for source in header.training_data.source.split(", "))
+
+
+@pytest.mark.parametrize(("name", "rows"), [("mitbih", "split=train"), ("mitbih-inter-patient", "group=DS1")])
+def test_each_is_small_and_says_what_it_was_trained_on(name: str, rows: str):
+    model = load_model(name)
+    assert len(model.content) <= 2 * 2**20
+    assert sum(parameter.numel() for parameter in model.network().parameters()) <= 450_000
+    header = model.header
+    assert header.require_int8().beats == 4096
+    assert (header.name, tuple(header.classes), header.training_data.rows) == (name, CLASSES, rows)
+    assert not header.versions["git"].endswith("-dirty")
+    assert "/" not in header.training_data.source.removeprefix("out/")
+
+
+def test_the_intra_patient_model_has_seen_all_training_beats():
+    assert load_model("mitbih").header.training_data.class_counts == [72471, 2223, 5788, 641, 6431]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_each_scores(name: str):
+    beats = make_beats(20)
+    probabilities = Engine(load_model(name)).probabilities(beats.series)
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-5)
+    np.testing.assert_array_equal(LSTMFCNClassifier.load(name).predict(beats.series), probabilities.argmax(axis=1))
+
+
+def test_a_name_that_is_nearly_right_is_helped():
+    with pytest.raises(ModelError, match="no pretrained model of that name; did you mean 'mitbih'"):
+        load_model("mitbh")
+    with pytest.raises(ModelError, match="pretrained are: mitbih, mitbih-inter-patient, new-patients"):
+        load_model("resnet")
