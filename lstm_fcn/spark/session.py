@@ -10,7 +10,7 @@ import sys
 import uuid
 from datetime import datetime, timezone
 from pathlib import Path
-from threading import current_thread, main_thread
+from threading import Thread, current_thread, main_thread
 
 from pyspark import SparkContext
 from pyspark.sql import SparkSession
@@ -46,11 +46,20 @@ def get_session(name: str) -> SparkSession:
 def _interrupt_quietly(*_: object) -> None:
     """Stop on Ctrl-C without the pages that the JVM logs of jobs that are cut off; it ends with this process.
 
-    Spark's own handler cancels the jobs, which is logged with stack traces too.
+    Spark's own handler cancels the jobs, which is logged with stack traces too. In a thread of its own, since this
+    one may be in the middle of a call, and each thread has one connection to the JVM.
     """
-    with contextlib.suppress(Exception):
-        SparkContext.getOrCreate().setLogLevel("OFF")
+    quiet = Thread(target=_log_nothing_more, daemon=True)
+    quiet.start()
+    quiet.join(_SECONDS_TO_ANSWER)
     raise KeyboardInterrupt
+
+
+def _log_nothing_more() -> None:
+    context = SparkContext._active_spark_context
+    with contextlib.suppress(Exception):  # a JVM that has died logs nothing
+        if context is not None:
+            context.setLogLevel("OFF")
 
 
 def _quiet_pyspark() -> None:

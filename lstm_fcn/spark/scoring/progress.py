@@ -14,6 +14,7 @@ from lstm_fcn.spark.session import is_classic
 log = logging.getLogger(__name__)
 
 _SECONDS = 60.0
+_SECONDS_TO_ANSWER = 10.0
 _GROUP = "spark.jobGroup.id"
 
 
@@ -69,6 +70,7 @@ def _ask_driver(spark: SparkSession, run_id: str, report: Callable[[float], None
         yield
     finally:
         ended.set()
+        reporter.join(_SECONDS_TO_ANSWER)
         if group is None:
             context.setLocalProperty(_GROUP, None)  # type: ignore[arg-type]
 

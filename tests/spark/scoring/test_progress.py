@@ -1,6 +1,8 @@
 """How far a run is, said while it scores."""
 
 import re
+import threading
+import time
 
 import pytest
 from pyspark.sql import SparkSession
@@ -35,6 +37,10 @@ def test_beats_are_counted_as_tasks_end_and_the_log_says_how_many(
 
 
 def test_nothing_more_is_said_after_the_end(spark: SparkSession, caplog: pytest.LogCaptureFixture):
-    with caplog.at_level("INFO"), log_progress(spark, 10, "r1", seconds=60):
-        pass
-    assert caplog.records == []
+    threads = set(threading.enumerate())
+    with caplog.at_level("INFO", "lstm_fcn"), log_progress(spark, 10, "r1", seconds=0.001):
+        time.sleep(0.1)
+    said = len(caplog.records)
+    assert said > 0
+    assert set(threading.enumerate()) <= threads
+    assert len(caplog.records) == said
