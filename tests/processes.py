@@ -104,21 +104,23 @@ class Started:
         env: Mapping[str, str],
         cwd: Path | None = None,
         largest_file: int | None = None,
+        stdout: Path | None = None,
     ) -> None:
         def limit() -> None:
             if largest_file is not None:  # a disk that is full
                 resource.setrlimit(resource.RLIMIT_FSIZE, (largest_file, largest_file))
 
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 - a pipe that nobody reads would stop it
-        self.process = subprocess.Popen(
-            [str(part) for part in command],
-            stdout=subprocess.DEVNULL,
-            stderr=self._stderr,
-            env=env,
-            cwd=cwd,
-            preexec_fn=limit,
-            start_new_session=True,
-        )
+        with (stdout or Path(os.devnull)).open("wb") as written:
+            self.process = subprocess.Popen(
+                [str(part) for part in command],
+                stdout=written,
+                stderr=self._stderr,
+                env=env,
+                cwd=cwd,
+                preexec_fn=limit,
+                start_new_session=True,
+            )
 
     @property
     def pid(self) -> int:

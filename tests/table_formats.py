@@ -56,3 +56,19 @@ def settings_of_catalogs(folder: Path) -> dict[str, str]:
         settings["spark.sql.catalog.ice.type"] = "hadoop"
         settings["spark.sql.catalog.ice.warehouse"] = str(folder)
     return settings
+
+
+def own_settings(kind: str, folder: Path) -> dict[str, str]:
+    """What goes in place of settings in conf/spark-KIND.conf: jars for the package, and one folder for all tables."""
+    own = {
+        "spark.jars.packages": "",
+        "spark.jars": ",".join(formats()[kind]),
+        "spark.sql.warehouse.dir": f"{folder}/warehouse",
+        "spark.hadoop.javax.jdo.option.ConnectionURL": f"jdbc:derby:;databaseName={folder}/metastore;create=true",
+        "spark.driver.extraJavaOptions": (
+            f"-Dlog4j2.configurationFile=conf/log4j2.properties -Dderby.system.home={folder}"
+        ),
+    }
+    if kind == "iceberg":
+        own |= {"spark.sql.catalog.ice.type": "hadoop", "spark.sql.catalog.ice.warehouse": f"{folder}/ice"}
+    return own

@@ -1,6 +1,7 @@
 """Fit the network on one machine: epochs, averaged weights, the best epoch by validation, checkpoints."""
 
 import copy
+import logging
 import math
 import time
 from collections.abc import Callable
@@ -22,6 +23,8 @@ from lstm_fcn.training.checkpoint import Checkpoint
 from lstm_fcn.training.sampling import class_weights, positive_weights, prior_offset
 from lstm_fcn.training.state import Epoch, Progress, TrainingState, learning_rate
 from lstm_fcn.training.validation import batches, decide, loss_of, recompute_batchnorm, validate
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -97,6 +100,7 @@ def train(
         bar.total = optimization.epochs * len(beats)
         while not training.finished():
             training.train_epoch(bar)
+            bar.clear()  # so that the epoch's line in the log does not end up behind it
             training.close_epoch()
         return training.result(), training.progress.epochs
 
@@ -240,8 +244,21 @@ class _Training:
                 self.state.best = copy.deepcopy(candidate.state_dict())
         self.state.progress = Progress(epochs=[*progress.epochs, epoch], best_epoch=progress.best_epoch)
         self.execution.on_epoch(self.progress.epochs)
+        self._log(epoch)
         if not self.finished():
             self._save_if_due()
+
+    def _log(self, epoch: Epoch) -> None:
+        count = self.optimization.epochs
+        facts = {
+            "epoch": epoch.epoch,
+            "of": count,
+            "loss": f"{epoch.train_loss:.4f}",
+            "valid_macro_f1": None if epoch.valid_macro_f1 is None else f"{epoch.valid_macro_f1:.4f}",
+            "beats_per_s": f"{len(self.labels) / max(epoch.seconds, 0.01):.0f}",
+            "seconds_left": f"{(count - epoch.epoch) * epoch.seconds:.0f}",
+        }
+        log.info("stage=train %s", " ".join(f"{name}={fact}" for name, fact in facts.items() if fact is not None))
 
     def _candidate(self) -> LSTMFCN:
         """Return the network that would be kept if this were the last epoch, its statistics taken anew."""

@@ -9,7 +9,7 @@ import pytest
 from lstm_fcn.data.beats import Beats
 from tests.beat_tables import write_days
 from tests.processes import ROOT, SPARK_HOME, run
-from tests.table_formats import formats, why_without
+from tests.table_formats import formats, own_settings, why_without
 
 SUBMIT = Path(sys.executable).with_name("spark-submit")
 SCRIPT = """
@@ -28,15 +28,8 @@ print(json.dumps(spark.table(f"{schema}.scored").count()))
 
 def settings_of(kind: str, folder: Path) -> list[str]:
     """The file, with jars in place of the package and everything that is written below a folder."""
-    own = {
-        "spark.jars.packages": "",
-        "spark.sql.warehouse.dir": folder / "warehouse",
-        "spark.hadoop.javax.jdo.option.ConnectionURL": f"jdbc:derby:;databaseName={folder}/metastore;create=true",
-        "spark.driver.defaultJavaOptions": f"-Dderby.system.home={folder} -XX:TieredStopAtLevel=1",
-    }
-    if kind == "iceberg":
-        own |= {"spark.sql.catalog.ice.type": "hadoop", "spark.sql.catalog.ice.warehouse": folder / "ice"}
-    given = ["--properties-file", f"conf/spark-{kind}.conf", "--jars", ",".join(formats()[kind])]
+    own = own_settings(kind, folder) | {"spark.driver.defaultJavaOptions": "-XX:TieredStopAtLevel=1"}
+    given = ["--properties-file", f"conf/spark-{kind}.conf"]
     return [*given, *(part for name, value in own.items() for part in ("--conf", f"{name}={value}"))]
 
 

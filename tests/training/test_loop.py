@@ -1,4 +1,5 @@
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -213,6 +214,20 @@ def test_every_epoch_is_reported(tmp_path: Path):
     assert json.loads(epochs[0].model_dump_json(exclude_none=True)).keys() == {
         *("epoch", "lr", "train_loss", "train_accuracy", "seconds")
     }
+
+
+def test_every_epoch_is_a_line_in_the_log(caplog: pytest.LogCaptureFixture):
+    caplog.set_level("INFO", "lstm_fcn.training")
+    beats = bumps([4] * 5)
+    train(beats, SMALL, Optimization(epochs=2, batch_size=10), validation=beats)
+    train(beats, SMALL, Optimization(epochs=1, batch_size=10))
+    held_out, rate = r" valid_macro_f1=[01]\.\d{4}", r" beats_per_s=\d+ seconds_left="
+    lines = [
+        *(rf"stage=train epoch={epoch} of=2 loss=\d\.\d{{4}}{held_out}{rate}\d+" for epoch in (1, 2)),
+        rf"stage=train epoch=1 of=1 loss=\d\.\d{{4}}{rate}0",
+    ]
+    assert len(caplog.messages) == len(lines)
+    assert all(re.fullmatch(line, message) for line, message in zip(lines, caplog.messages, strict=True))
 
 
 def test_a_training_that_diverges_is_an_error():

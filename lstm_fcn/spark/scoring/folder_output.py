@@ -133,6 +133,7 @@ class FolderOutput:
             self._move(manifest)
             self._add_metrics(manifest)
             self._files.rename(self._publishing, f"{self._folder}/runs/{manifest.run_id}.json")
+            self.refresh()
         self._files.remove(f"{self._folder}/_staging")
         return None if manifest is None else manifest.run_id
 

@@ -158,10 +158,10 @@ class ScoringRun:
             If more rows failed than may, or what was written is not what was read.
         """
         with hold(self.output.lock, self.run_id) as require_own_lock:
+            self.output.refresh()  # another run may have ended since it was opened
             finished = self.output.finish_publishing()
             if finished is not None:
                 log.warning("stage=recover run_id=%s finished what run %s had begun", self.run_id, finished)
-            self.output.refresh()  # another run may have ended since it was opened
             self._refuse_earlier_id()
             plan = self._plan()
             log.info(

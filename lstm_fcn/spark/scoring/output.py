@@ -46,7 +46,7 @@ class Output(Protocol):
         """
 
     def finish_publishing(self) -> str | None:
-        """Finish what a run was publishing when it died, and remove the remains of others.
+        """Finish what a run was publishing when it died, remove the remains of others, and look again.
 
         Returns the id of the run whose results were published.
         """

@@ -2,7 +2,7 @@
 
 from datetime import datetime, timezone
 
-from pyspark.sql import SparkSession
+from pyspark.sql import Column, SparkSession
 from pyspark.sql import functions as F
 
 from lstm_fcn.spark.scoring.manifest import Manifest, parse_manifest
@@ -34,15 +34,25 @@ class RunsTable:
             create_table(self._spark, self.name, row.schema, kind)
         row.coalesce(1).write.insertInto(self.name)
 
-    def last_with(self, status: str) -> Manifest | None:
-        """Read the manifest of the last run with a status."""
-        if not self._spark.catalog.tableExists(self.name):
-            return None
-        rows = self._spark.table(self.name).where(F.col("status") == status)
-        last = rows.orderBy(F.desc("run_id")).select("manifest").take(1)
-        return parse_manifest(last[0]["manifest"], self.name) if last else None
+    def read(self) -> tuple[Manifest | None, Manifest | None]:
+        """Read the manifests of the last run that is done, and of the one that began to publish and has not ended.
 
-    def has_ended(self, run_id: str) -> bool:
-        """Check whether a run was written down as done or failed."""
-        ended = F.col("status").isin("done", "failed") & (F.col("run_id") == run_id)
-        return bool(self._spark.table(self.name).where(ended).take(1))
+        In one query, since each look at a table of Delta or Iceberg costs about as much.
+        """
+        if not self._spark.catalog.tableExists(self.name):
+            return None, None
+        found = self._spark.table(self.name).agg(
+            self._last("manifest", "done"),
+            self._last("manifest", PUBLISHING),
+            # A run ends what an earlier one was publishing before anything else, so the last one's id is enough.
+            self._last("run_id", "done", "failed"),
+        )
+        done, begun, ended = found.collect()[0]
+        last, publishing = (None if text is None else parse_manifest(text, self.name) for text in (done, begun))
+        has_ended = publishing is not None and ended is not None and publishing.run_id <= ended
+        return last, None if has_ended else publishing
+
+    @staticmethod
+    def _last(what: str, *statuses: str) -> Column:
+        run_id = F.when(F.col("status").isin(*statuses), F.col("run_id"))
+        return F.max_by(what, run_id)

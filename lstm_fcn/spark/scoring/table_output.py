@@ -80,7 +80,7 @@ class TableOutput:
         self._companions = format_of_companions(self._kind)
         self._format: TableFormat = _FORMATS.get(self._kind, TableOfFiles)(self._spark, self._table)
         self.replaces_by_condition = self._format.by_condition
-        self.last = self._runs.last_with("done")
+        self.last, self._unfinished = self._runs.read()
         self.partition_by = self._replaced_by(list(found.partition_by) if found else self._asked)
         if self._spark.catalog.tableExists(str(self._records)):
             refuse_other_table(self._spark.table(str(self._records)).columns, str(self._records))
@@ -160,29 +160,28 @@ class TableOutput:
         return self._spark.table(staging)
 
     def publish(self, manifest: Manifest) -> None:
-        counted: dict[Key, PartitionContent] = {(): PartitionContent(manifest.counts.rows, Decimal(0))}
-        try:
-            # Between the check and this moment, others could have written to the staging.
-            staged = survey(self._spark.table(_staging(self._table, manifest.run_id)), [], [])
-            require_same(counted, staged, [], compare_values=False)
-        except DataError as error:
-            self.note_failure(_failed(manifest, str(error)))
-            raise
+        # Between the check and this moment, others could have written to the staging.
+        staged = self._spark.table(_staging(self._table, manifest.run_id)).count()
+        if staged != manifest.counts.rows:
+            reason = f"{manifest.counts.rows} rows were written to the staging, and {staged} are there now"
+            self.note_failure(_failed(manifest, reason))
+            raise DataError(reason)
         self._runs.add(manifest, PUBLISHING, self._companions)
         self._finish(manifest)
         self._drop_staging()
 
     def finish_publishing(self) -> str | None:
         # Each step can be repeated.
-        begun, finished = self._runs.last_with(PUBLISHING), None
-        if begun is not None and not self._runs.has_ended(begun.run_id):
+        begun, finished = self._unfinished, None
+        if begun is not None:
             try:
-                self._finish(begun)
+                self._finish(begun, again=True)
                 finished = begun.run_id
             except DataError as error:
-                if not self._runs.has_ended(begun.run_id):
+                if self._runs.read()[1] is not None:
                     raise
                 log.warning("stage=recover run_id=%s had begun to publish, and failed: %s", begun.run_id, error)
+            self.refresh()
         self._drop_staging()
         return finished
 
@@ -197,8 +196,10 @@ class TableOutput:
             if is_companion(row["tableName"], self._table.bare):
                 self._spark.sql(f"DROP TABLE IF EXISTS {self._table.sibling(row['tableName'])}")
 
-    def _finish(self, manifest: Manifest) -> None:
+    def _finish(self, manifest: Manifest, *, again: bool = False) -> None:
         """Replace the rows and write down that it is done; or, where the table refuses them, that the run failed.
+
+        `again` where a run that died may have done a part of it.
 
         Raises
         ------
@@ -219,7 +220,7 @@ class TableOutput:
                 raise
             raise DataError(f"{reason}. Nothing was replaced") from error
         self._replace_records(manifest)
-        self._add_metrics(manifest)
+        self._add_metrics(manifest, again=again)
         self._runs.add(manifest, manifest.status, self._companions)
 
     def _is_untouched(self, manifest: Manifest) -> bool:
@@ -292,11 +293,11 @@ class TableOutput:
             format_.drop(manifest.scored, by)  # a partition that is not written, having no records, stays otherwise
         format_.replace(rows, manifest)
 
-    def _add_metrics(self, manifest: Manifest) -> None:
+    def _add_metrics(self, manifest: Manifest, *, again: bool) -> None:
         rows = metrics_of_run(self._spark, manifest)
         if not self._spark.catalog.tableExists(self._metrics):
             create_table(self._spark, self._metrics, rows.schema, self._companions)
-        if not self._spark.table(self._metrics).where(F.col("run_id") == manifest.run_id).take(1):
+        if not again or not self._spark.table(self._metrics).where(F.col("run_id") == manifest.run_id).take(1):
             rows.write.insertInto(self._metrics)
 
 
