@@ -22,6 +22,7 @@ import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
 from timed_beats import processor, read_all_beats
+from watched import memory_of
 
 from lstm_fcn.data.beats import Beats
 from lstm_fcn.inference.engine import Engine
@@ -31,7 +32,6 @@ FILES = 16
 OURS = ("float32", "int8")
 RIVALS = ("predict_batch_udf", "mlflow", "pandas_udf")
 FEW = 1_000
-MEBIBYTE = 2**20
 
 
 class Measured(NamedTuple):
@@ -73,28 +73,14 @@ def measure(way: str, cores: int, tables: Sequence[Path], folder: Path) -> list[
         running = True
         while running:
             running = job.poll() is None
-            java, python = _memory(job) if running else (0.0, 0.0)
+            java, python = memory_of(job) if running else (0.0, 0.0)
             jvm, worker = max(jvm, java), max(worker, python)
             seconds = [float(line.split()[1]) for line in log.read_text().splitlines() if line.startswith("seconds ")]
-            found += [Measured(each, jvm / MEBIBYTE, worker / MEBIBYTE) for each in seconds[len(found) :]]
+            found += [Measured(each, jvm, worker) for each in seconds[len(found) :]]
             time.sleep(0.2)
     if job.returncode or len(found) != len(tables):
         raise RuntimeError(f"{way} failed:\n{log.read_text()[-5000:]}")
     return found
-
-
-def _memory(job: psutil.Process) -> tuple[float, float]:
-    java = python = 0.0
-    try:
-        for process in job.children(recursive=True):
-            size = float(process.memory_info().rss)
-            if process.name() == "java":
-                java = max(java, size)
-            else:
-                python = max(python, size)
-    except psutil.NoSuchProcess:
-        pass  # it has just ended; the next look is a moment away
-    return java, python
 
 
 def compare(way: str, cores: int, sizes: Sequence[int], folder: Path) -> dict[str, float]:

@@ -50,6 +50,7 @@ def test_results_in_a_folder_are_those_of_a_session_and_nothing_new_touches_no_f
     assert {file: file.stat().st_mtime_ns for file in output.rglob("*") if file.is_file()} == before
 
 
+@pytest.mark.nightly  # every day by the notebook that evaluates
 def test_predictions_are_evaluated(connect: str, days: Path, model_file: Path, tmp_path: Path):
     score(connect, days, model_file, tmp_path / "scored")
     files = ("--predictions", tmp_path / "scored", "--output", tmp_path / "report", "--beats", days)

@@ -116,6 +116,7 @@ def test_an_executor_or_worker_that_is_killed_in_mid_job_loses_and_doubles_nothi
     require_every_row_once(output)
 
 
+@pytest.mark.nightly  # every day in one process, in tests/spark/scoring
 def test_a_second_run_at_once_exits_with_6_and_names_the_first(days: Path, slow_model: Path, tmp_path: Path):
     output = tmp_path / "scored"
     first = start("local[1]", days, slow_model, output, "--batch-size", "1")

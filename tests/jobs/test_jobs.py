@@ -135,6 +135,7 @@ def test_a_table_without_labels_is_scored_without_metrics(
     assert "accuracy" not in set(pd.read_parquet(tmp_path / "o" / "metrics")["metric"])
 
 
+@pytest.mark.nightly
 def test_paths_of_any_letters_are_read_and_written_in_a_locale_without_them(
     beats: Beats, model_file: Path, tmp_path: Path
 ):

@@ -39,7 +39,13 @@ def halved(spark: SparkSession, table: Path, tmp_path_factory: pytest.TempPathFa
     return output
 
 
-@pytest.mark.parametrize("arguments", [("--max-jobs", "4", "--epochs", "3", "--validation-by", "record"), HALVING])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--max-jobs", "4", "--epochs", "3", "--validation-by", "record"),
+        pytest.param(HALVING, marks=pytest.mark.nightly),
+    ],
+)
 def test_the_same_seed_gives_the_same_result_whatever_the_parallelism(
     spark: SparkSession, table: Path, tmp_path: Path, arguments: tuple[str, ...]
 ):

@@ -40,7 +40,7 @@ from lstm_fcn.spark.scoring.plan import (
 )
 from lstm_fcn.spark.scoring.progress import log_progress
 from lstm_fcn.spark.scoring.record_summary import can_summarize
-from lstm_fcn.spark.scoring.task_size import beats_a_minute, cut
+from lstm_fcn.spark.scoring.task_size import FEW_ROWS, beats_a_minute, cut
 from lstm_fcn.spark.session import describe_jobs, new_run_id
 from lstm_fcn.spark.udf import add_predictions, scoring_function
 
@@ -240,8 +240,10 @@ class ScoringRun:
         by, spark = self.output.partition_by, self.beats.sparkSession
         whole = len(plan.score) == len(plan.found)
         beats = self.beats if whole else in_partitions(self.beats, by, plan.score)
-        a_minute = beats_a_minute(self.model, self.settings.precision, self.settings.batch_size)
-        predictions = self._predict(cut(beats, plan.rows, plan.bytes, a_minute))
+        if plan.rows > FEW_ROWS:
+            a_minute = beats_a_minute(self.model, self.settings.precision, self.settings.batch_size)
+            beats = cut(beats, plan.rows, plan.bytes, a_minute)
+        predictions = self._predict(beats)
         self.output.require_fit(predictions, keeps=bool(plan.keep))
         describe_jobs(spark, f"{self.run_id}: score {plan.rows} beats with {self.model.reference}")
         began = time.monotonic()

@@ -26,7 +26,8 @@ _SHORTEST = 12
 _TASKS_A_CORE = 4
 _SPLIT = "spark.sql.files.maxPartitionBytes"
 _SMALLEST_SPLIT, _LARGEST_SPLIT = 2**20, 2**27
-_TRIED = 512
+FEW_ROWS = 512
+"""Rows that the engine is timed with; to time it for fewer would cost more than to score them."""
 
 
 def beats_a_minute(model: "Model", precision: ScoringPrecision, batch_size: int) -> int:
@@ -39,12 +40,12 @@ def beats_a_minute(model: "Model", precision: ScoringPrecision, batch_size: int)
         engine = Engine(model, batch_size=batch_size)
     data = model.header.training_data
     series = np.random.default_rng(0).uniform(
-        data.lowest or 0, data.highest or 1, (_TRIED, model.header.network.length)
+        data.lowest or 0, data.highest or 1, (FEW_ROWS, model.header.network.length)
     )
     engine.probabilities(series[:64].astype(np.float32))
     started = time.perf_counter()
     engine.probabilities(series.astype(np.float32))
-    return max(1, int(_TRIED / (time.perf_counter() - started) * _SECONDS))
+    return max(1, int(FEW_ROWS / (time.perf_counter() - started) * _SECONDS))
 
 
 def cut(table: DataFrame, rows: int, size: int, a_minute: int) -> DataFrame:

@@ -64,20 +64,20 @@ def fit(
     with torch.random.fork_rng():
         torch.manual_seed(optimization.seed)
         network = ContextLSTMFCN(config)
-        weights = beat_weights(beats, rows, optimization.beats_a_record)
-        _fit_rhythm(network, beats, rows, weights, optimization, stop)
-        _fit_shape(network, beats, weights, optimization, stop)
+        fit_rhythm(network, beats, rows, optimization, stop)
+        fit_shape(network, beats, rows, optimization, stop)
     return network.eval()
 
 
-def _fit_rhythm(
+def fit_rhythm(
     network: ContextLSTMFCN,
     beats: ContextBeats,
     rows: NDArray[np.bool_],
-    weights: NDArray[np.float64],
     optimization: ContextOptimization,
-    stop: Callable[[], bool],
+    stop: Callable[[], bool] = lambda: False,
 ) -> None:
+    """Fit the rhythm branch of a network, as `fit` does."""
+    weights = beat_weights(beats, rows, optimization.beats_a_record)
     rng = np.random.default_rng([optimization.seed, 0])
     made, labels = run_beats(beats, rows, rng)
     of_class = np.bincount(beats.labels, weights, minlength=2)[:2] * _RUN_SHARES
@@ -106,13 +106,15 @@ def _measure_features(network: ContextLSTMFCN, features: NDArray[np.float32]) ->
     network.spread.copy_(torch.from_numpy((high - low) / 2 + 1e-3))
 
 
-def _fit_shape(
+def fit_shape(
     network: ContextLSTMFCN,
     beats: ContextBeats,
-    weights: NDArray[np.float64],
+    rows: NDArray[np.bool_],
     optimization: ContextOptimization,
-    stop: Callable[[], bool],
+    stop: Callable[[], bool] = lambda: False,
 ) -> None:
+    """Fit the shape branch of a network, as `fit` does."""
+    weights = beat_weights(beats, rows, optimization.beats_a_record)
     rng = np.random.default_rng([optimization.seed, 1])
     steps = draw_rows(weights, optimization.shape_steps, optimization.shape_batch_size, rng)
     contexts, is_v = torch.from_numpy(beats.contexts), torch.from_numpy((beats.labels == 2).astype(np.float32))

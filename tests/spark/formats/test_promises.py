@@ -104,7 +104,7 @@ def test_a_condition_on_a_column_that_the_results_do_not_have_is_refused(open_ni
 
 
 @pytest.mark.both_sparks
-@pytest.mark.parametrize("name", ["delta", "iceberg"])
+@pytest.mark.parametrize("name", [pytest.param("delta", marks=nightly), "iceberg"])
 def test_a_new_table_and_those_beside_it_get_one_format_whatever_the_sessions_default_becomes(
     name: str, open_night: Open, write_sites: Write, monkeypatch: pytest.MonkeyPatch
 ):
@@ -169,7 +169,7 @@ REFUSALS = {
 
 
 @pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=() if name in ("delta", "iceberg") else nightly) for name in REFUSALS]
+    "name", [pytest.param(name, marks=() if name == "delta" else nightly) for name in REFUSALS]
 )
 def test_a_table_that_refuses_rows_is_a_failed_run_and_the_next_one_works(
     name: str, open_night: Open, write_sites: Write
@@ -195,6 +195,7 @@ def test_a_table_that_refuses_rows_is_a_failed_run_and_the_next_one_works(
     assert night.ids() == [100, 101, 102, 103, 200, 201, 202]
 
 
+@nightly
 def test_a_writer_at_the_same_time_is_waited_for_and_loses_nothing_on_iceberg(
     open_night: Open, write_sites: Write, monkeypatch: pytest.MonkeyPatch
 ):
@@ -275,9 +276,9 @@ def test_a_run_that_is_killed_while_it_publishes_loses_and_doubles_nothing(
     beats = write_sites(d1=4, d2=3)
     night.score(beats, *BY_DAY)
 
-    def die(self: TableOutput, manifest: Manifest) -> None:
+    def die(self: TableOutput, manifest: Manifest, **how: bool) -> None:
         if after:
-            original(self, manifest)
+            original(self, manifest, **how)
         raise Killed
 
     with monkeypatch.context() as patched, pytest.raises(Killed):

@@ -54,7 +54,7 @@ def test_a_table_whose_publishing_died_is_finished_by_the_next_run(
     run(table, place, *BY_DAY)
     for step in ("_replace", "_add_metrics"):
 
-        def die(*_: object) -> None:
+        def die(*_: object, **__: object) -> None:
             raise Killed
 
         with monkeypatch.context() as patched, pytest.raises(Killed):
