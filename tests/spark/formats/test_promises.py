@@ -168,9 +168,7 @@ REFUSALS = {
 }
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=() if name == "delta" else nightly) for name in REFUSALS]
-)
+@pytest.mark.parametrize("name", [pytest.param(name, marks=() if name == "delta" else nightly) for name in REFUSALS])
 def test_a_table_that_refuses_rows_is_a_failed_run_and_the_next_one_works(
     name: str, open_night: Open, write_sites: Write
 ):
