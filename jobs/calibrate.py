@@ -4,7 +4,7 @@ import logging
 import os
 from collections.abc import Sequence
 
-from lstm_fcn.console import run_command
+from lstm_fcn.console import run_command, session_for
 from lstm_fcn.settings.calibrate import CalibrateSettings
 from lstm_fcn.settings.sources import load_settings
 
@@ -23,7 +23,9 @@ def main(arguments: Sequence[str]) -> None:
 
     model = load_model(settings.model)
     model.header.of_series()
-    data = read_training_set(settings.beats, settings.rows, model.header.network.task, scheme_of(model.header))
+    task, scheme = model.header.network.task, scheme_of(model.header)
+    spark = session_for("lstm-fcn calibrate", settings.beats)
+    data = read_training_set(settings.beats, settings.rows, task, scheme, spark=spark)
     refuse_counting(data.beats, data.columns)
     require_same_length(model.header, data)
     series = plausible_series(model.header, data.beats.series)

@@ -8,9 +8,11 @@ from pyspark.sql import DataFrame, SparkSession
 from lstm_fcn.console import run_command
 from lstm_fcn.settings.prepare import PrepareSettings
 from lstm_fcn.settings.sources import load_settings
-from lstm_fcn.spark.prepare.output import describe_beats, write_beats
+from lstm_fcn.spark.catalog import find_output
+from lstm_fcn.spark.prepare.output import describe_beats, refuse_output, write_beats
+from lstm_fcn.spark.prepare.table_output import Written, write_table
 from lstm_fcn.spark.session import get_session
-from lstm_fcn.spark.tables import refuse_table_name
+from lstm_fcn.spark.tables import refuse_name_of_table, table_name
 
 log = logging.getLogger("prepare")
 
@@ -18,12 +20,25 @@ log = logging.getLogger("prepare")
 def main(arguments: Sequence[str]) -> None:
     """Run the job."""
     settings = load_settings(PrepareSettings, arguments, "prepare.py")
-    refuse_table_name(settings.output, "--output")
-    spark = get_session("lstm-fcn prepare")
-    beats = _beats(spark, settings)
-    failed = write_beats(beats, settings.output, replace=settings.replace, most_failed=settings.max_failed_records)
-    print(describe_beats(spark, settings.output))
-    log.info("stage=prepare output=%s failed_records=%d", settings.output, failed)
+    refuse_output(settings)
+    spark, name = get_session("lstm-fcn prepare"), table_name(settings.output)
+    if name is not None:
+        find_output(spark, name, settings.table_format)  # refused before anything is read
+    else:
+        refuse_name_of_table(spark, settings.output)
+    written = _write(spark, _beats(spark, settings), settings)
+    print(describe_beats(written.beats))
+    log.info("stage=prepare output=%s failed_records=%d", settings.output, written.failed)
+
+
+def _write(spark: SparkSession, beats: DataFrame, settings: PrepareSettings) -> Written:
+    name, most_failed = table_name(settings.output), settings.max_failed_records
+    if name is not None:
+        return write_table(
+            beats, name, replace=settings.replace, most_failed=most_failed, new_format=settings.table_format
+        )
+    failed = write_beats(beats, settings.output, replace=settings.replace, most_failed=most_failed)
+    return Written(spark.read.parquet(settings.output), failed)
 
 
 def _beats(spark: SparkSession, settings: PrepareSettings) -> DataFrame:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from lstm_fcn.console import run_command, stop_on_signals
+from lstm_fcn.console import run_command, session_for, stop_on_signals
 from lstm_fcn.settings.sources import load_settings
 from lstm_fcn.settings.train import TrainSettings
 
@@ -12,7 +12,7 @@ def main(arguments: Sequence[str]) -> None:
     settings = load_settings(TrainSettings, arguments, "train.py")
     from lstm_fcn.training.job import TrainingRun
 
-    run = TrainingRun(settings)
+    run = TrainingRun(settings, session_for("lstm-fcn train", settings.beats, settings.validation))
     with stop_on_signals() as stop:
         metrics = run.execute(stop)
     for name, value in metrics.items():

@@ -4,7 +4,7 @@ import logging
 import time
 from collections.abc import Sequence
 
-from lstm_fcn.console import run_command
+from lstm_fcn.console import run_command, session_for
 from lstm_fcn.settings.sources import load_settings
 from lstm_fcn.settings.tune import TuneSettings
 from lstm_fcn.spark.session import get_session
@@ -32,7 +32,8 @@ def main(arguments: Sequence[str]) -> None:
     from lstm_fcn.tuning.trials import Trials
 
     precision = str(choose_precision(settings.precision, torch.device("cpu"))).removeprefix("torch.")
-    data = read_training_set(settings.beats, settings.rows, settings.task, parse_classes(settings.classes))
+    scheme, spark = parse_classes(settings.classes), session_for("lstm-fcn tune", settings.beats)
+    data = read_training_set(settings.beats, settings.rows, settings.task, scheme, spark=spark)
     given_weights(settings.class_weights, data.classes)  # an unknown class is refused before Spark starts
     refuse_counting(data.beats, data.columns)
     refuse_label_leak(data.beats, data.classes, data.columns)

@@ -9,8 +9,13 @@ from contextlib import contextmanager
 from io import TextIOWrapper
 from threading import current_thread, main_thread
 from types import FrameType
+from typing import TYPE_CHECKING
 
-from lstm_fcn.errors import LstmFcnError, StoppedError, StorageError, describe_missing
+from lstm_fcn.data.table_names import is_in_catalog
+from lstm_fcn.errors import LstmFcnError, SettingsError, StoppedError, StorageError, describe_missing
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
 
 _INTERRUPTED = 128 + signal.SIGINT
 """The exit code after Ctrl-C, as shells have it."""
@@ -106,6 +111,31 @@ def _stop(number: int, _: FrameType | None) -> None:
     # No error of ours, since py4j would take it for one of its connection's.
     sys.stderr.write(f"error: stopped on request ({signal.Signals(number).name})\n")
     sys.exit(StoppedError.exit_code)
+
+
+def session_for(app: str, *names: str | None) -> "SparkSession | None":
+    """Get a session where one of these names is that of a table of the catalog; None where files are all there is.
+
+    Parameters
+    ----------
+    app : str
+        The application's name, where the session is started.
+    names : str or None
+        Tables and paths of a job.
+
+    Raises
+    ------
+    SettingsError
+        If Spark is needed, and is not installed.
+    """
+    tables = [name for name in names if name is not None and is_in_catalog(name)]
+    if not tables:
+        return None
+    try:
+        from lstm_fcn.spark.session import get_session
+    except ModuleNotFoundError as error:
+        raise SettingsError.not_installed(f"{tables[0]}, a table of the catalog,", error) from error
+    return get_session(app)
 
 
 @contextmanager

@@ -1,8 +1,9 @@
-"""A beat table's Parquet files, read in memory: every form of them that Spark, pandas, polars and pyarrow write."""
+"""A beat table, read in memory: Parquet files in every form that Spark, pandas, polars and pyarrow write them."""
 
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 import pyarrow as pa
@@ -11,11 +12,18 @@ import pyarrow.dataset as pads
 
 from lstm_fcn.context.form import CONTEXT_FORM
 from lstm_fcn.data.label_scheme import CLASSES_KEY
-from lstm_fcn.errors import DataError
+from lstm_fcn.data.table_names import is_in_catalog
+from lstm_fcn.errors import DataError, SettingsError
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+    from lstm_fcn.spark.catalog_beats import CatalogBeats
 
 _SCHEMA_OF_SPARK = b"org.apache.spark.sql.parquet.row.metadata"
 _TEXT = pa.string()
-_SHOWN = 5
+SHOWN_VALUES = 5
+"""Of a column, in a message."""
 
 
 class BeatTable:
@@ -31,6 +39,8 @@ class BeatTable:
         Columns to read; the optional ones where they are there.
     selecting : str, optional
         Column by which `read` selects.
+    named : str, optional
+        What it is for messages; without it the path.
 
     Attributes
     ----------
@@ -44,21 +54,22 @@ class BeatTable:
     """
 
     def __init__(
-        self, path: str, expected: Sequence[str], optional: Sequence[str] = (), selecting: str | None = None
+        self,
+        path: str,
+        expected: Sequence[str],
+        optional: Sequence[str] = (),
+        selecting: str | None = None,
+        named: str | None = None,
     ) -> None:
         _refuse_other_tables(path)
         found = _open(path, None, "hive")
         if next(iter(found.get_fragments()), None) is None:
             raise DataError(f"no beat table at {path}: the folder holds no Parquet file")
-        self._path, self._selecting = path, selecting
+        self._path, self._selecting = named or path, selecting
         self.classes = _named_classes(found.schema)
         self._partitions = _partition_names(found)
         names = dict.fromkeys([*expected, *([selecting] if selecting else [])])
-        for name in names:
-            if name not in found.schema.names:
-                missing = DataError.no_column(path, name, found.schema.names)
-                hint = "; name the rows to take with --rows COLUMN=VALUE, or --rows all" if name == selecting else ""
-                raise DataError(f"{missing}{hint}")
+        require_columns(self._path, expected, selecting, found.schema.names)
         names |= dict.fromkeys(name for name in optional if name in found.schema.names)
         self._found = {name: found.schema.field(name).type for name in names}
         plain = pa.schema([(name, self._plain(name)) for name in names])
@@ -115,7 +126,7 @@ class BeatTable:
         """List the first values of the selecting column, as text."""
         by = self._selecting
         found = self._dataset.to_table(columns=[by]).column(by).unique().drop_null() if by is not None else []
-        return sorted(map(str, found))[:_SHOWN]
+        return sorted(map(str, found))[:SHOWN_VALUES]
 
     def _describe(self, error: Exception) -> str:
         """Name the file and the column that cannot be read as the first file's, where there is one."""
@@ -142,6 +153,55 @@ class BeatTable:
             f"{file.path}: column '{name}' is {other}, in the first file of {self._path} it is {kind}: "
             f"{_first_line(reason)}; write the files anew with one type"
         )
+
+
+def open_beat_table(
+    path: str,
+    expected: Sequence[str],
+    optional: Sequence[str] = (),
+    selecting: str | None = None,
+    *,
+    spark: "SparkSession | None" = None,
+) -> "BeatTable | CatalogBeats":
+    """Open a beat table of files, or one of the catalog (schema.table).
+
+    Parameters
+    ----------
+    path, expected, optional, selecting
+        As `BeatTable` takes them.
+    spark : SparkSession, optional
+        That knows the catalog; files need none.
+
+    Raises
+    ------
+    SettingsError
+        If a table of the catalog is asked for without a session, or may be a file too.
+    DataError
+        If there is no such table, or a column is missing or of another type.
+    """
+    if not is_in_catalog(path):
+        return BeatTable(path, expected, optional, selecting)
+    if spark is None:
+        raise SettingsError(
+            f"{path} is a table of the catalog, which is read with a session: give `spark`, or write a path with a "
+            f"slash, ./{path}"
+        )
+    from lstm_fcn.spark.catalog_beats import CatalogBeats
+
+    return CatalogBeats(spark, path, expected, optional, selecting)
+
+
+def require_columns(path: str, expected: Sequence[str], selecting: str | None, found: Sequence[str]) -> None:
+    """Refuse a table without the columns that are expected, or the one by which rows are selected.
+
+    Raises
+    ------
+    DataError
+    """
+    for name in dict.fromkeys([*expected, *([selecting] if selecting else [])]):
+        if name not in found:
+            hint = "; name the rows to take with --rows COLUMN=VALUE, or --rows all" if name == selecting else ""
+            raise DataError(f"{DataError.no_column(path, name, found)}{hint}")
 
 
 def _open(path: str, schema: pa.Schema | None, partitioning: object) -> pads.Dataset:
@@ -172,9 +232,6 @@ def _hint(path: str) -> str:
     folder = Path(path)
     if folder.is_dir() and any(file.suffix == ".csv" for file in folder.iterdir()):
         return f"it holds CSV files; make a beat table of them with jobs/prepare.py --csv {path}, or name one of them"
-    if "/" not in path and not folder.exists() and path.count(".") in (1, 2) and not path.endswith(".parquet"):
-        export = f"spark.table('{path}').write.parquet('FOLDER')"
-        return f"there is no such file; if {path} is a table of the catalog, export it first: {export}"
     return "" if folder.exists() or "://" in path else "there is no such file or folder"
 
 
@@ -184,8 +241,8 @@ def _refuse_other_tables(path: str) -> None:
         folder = Path(path) / mark
         if folder.is_dir() and (kind != "Iceberg" or any(folder.glob("*.metadata.json"))):
             raise DataError(
-                f"{path} is the folder of a {kind} table, which may hold files that are no longer part of it: export "
-                "it as Parquet with Spark, read by its name or format, and train on the copy"
+                f"{path} is the folder of a {kind} table, which may hold files that are no longer part of it: give its "
+                "name in the catalog (schema.table), or export it as Parquet with Spark, and train on the copy"
             )
 
 

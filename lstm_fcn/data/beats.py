@@ -6,16 +6,19 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from lstm_fcn.context.form import CONTEXT_FORM
-from lstm_fcn.data.beat_files import BeatTable
+from lstm_fcn.data.beat_files import open_beat_table
 from lstm_fcn.data.label_scheme import AAMI, Label, LabelScheme
 from lstm_fcn.errors import DataError
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
 
 BEAT_LENGTH = 187
 """Values of a beat; the last ones of a short beat are zero."""
@@ -106,31 +109,45 @@ class UnlabelledBeats(NamedTuple):
     records: NDArray[np.object_] | None
 
 
-def read_beats(path: str, column: str | None = None, value: str = "", scheme: LabelScheme = AAMI) -> Beats:
+def read_beats(
+    path: str,
+    column: str | None = None,
+    value: str = "",
+    scheme: LabelScheme = AAMI,
+    *,
+    spark: "SparkSession | None" = None,
+) -> Beats:
     """Read the beats of a beat table, all or those that a column selects, ordered by record and sample.
 
     Parameters
     ----------
     path : str
-        Parquet file or folder, local or a URI that pyarrow knows. Folders can be partitioned (split=train/).
+        Parquet file or folder, local or a URI that pyarrow knows. Folders can be partitioned (split=train/). Or a
+        table of the catalog (schema.table).
     column, value : str, optional
         The rows to read, e.g. those with split = 'train' or group = 'DS1'.
     scheme : LabelScheme
         What the labels mean, if the table does not name its classes. Where it was asked for, series of any one length
         are taken.
+    spark : SparkSession, optional
+        That knows the catalog; files need none.
 
     Raises
     ------
     DataError
         If there is no such table, a column is missing or of another type, no row is selected, or a row
         cannot be trained on (no label, NULL or NaN values, a length of its own).
+    SettingsError
+        If it is a table of the catalog, and there is no session.
     """
-    return read_labelled_beats(path, column, value, scheme)[0]
+    return read_labelled_beats(path, column, value, scheme, spark=spark)[0]
 
 
-def read_labelled_beats(path: str, column: str | None, value: str, scheme: LabelScheme) -> tuple[Beats, LabelScheme]:
+def read_labelled_beats(
+    path: str, column: str | None, value: str, scheme: LabelScheme, *, spark: "SparkSession | None" = None
+) -> tuple[Beats, LabelScheme]:
     """Read beats as `read_beats` does, and what their labels mean."""
-    table = BeatTable(path, ["beat", "label"], ["record", "sample"], column)
+    table = open_beat_table(path, ["beat", "label"], ["record", "sample"], column, spark=spark)
     scheme = scheme.named_by(table.classes, path)
     rows = table.read(value)
     if not len(rows) and column is None:
@@ -152,12 +169,14 @@ def read_labelled_beats(path: str, column: str | None, value: str, scheme: Label
     return beats, replace(scheme, labels=labels)
 
 
-def read_other_beats(path: str, column: str, value: str, length: int = BEAT_LENGTH) -> UnlabelledBeats:
+def read_other_beats(
+    path: str, column: str, value: str, length: int = BEAT_LENGTH, *, spark: "SparkSession | None" = None
+) -> UnlabelledBeats:
     """Read what else a beat table holds: the beats with another value in the column.
 
     Rows with NULL in the column are on no side; series that cannot be scored are left out.
     """
-    rows = BeatTable(path, ["beat"], ["record"], column).read(value, equal=False)
+    rows = open_beat_table(path, ["beat"], ["record"], column, spark=spark).read(value, equal=False)
     series, errors = stack_series(rows["beat"], length)
     return UnlabelledBeats(series, rows["record"].to_numpy(dtype=object)[errors == ""] if "record" in rows else None)
 

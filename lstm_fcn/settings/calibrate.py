@@ -14,7 +14,9 @@ class CalibrateSettings(JobSettings):
     model_config = SettingsConfigDict(env_prefix="LSTM_FCN_CALIBRATE_")
 
     model: str = Field(description="model file, or name of a pretrained model")
-    beats: str = Field(description="what the model was trained on: a beat table (Parquet) or a .csv file")
+    beats: str = Field(
+        description="what the model was trained on: a beat table (Parquet, or schema.table) or a .csv file"
+    )
     rows: str = Field("split=train", pattern="^(all|[^=]+=.+)$", description="rows of the table, COLUMN=VALUE or all")
     output: Path = Field(description="model file to write; it may be the one of --model")
     threads: int = Field(0, ge=0, description="processor threads to use; 0: as many as there are cores")

@@ -21,6 +21,14 @@ class EvaluateSettings(JobSettings):
         description="what to evaluate: the --output of score.py, any other Parquet table, or a table of the catalog"
     )
     output: str = Field(description="folder for 'report.html', 'metrics' (Parquet) and 'runs' (JSON)")
+    metrics: str | None = Field(
+        None,
+        description="table of the catalog (schema.table) that the metrics are added to, in place of 'metrics' in the "
+        "folder of --output; it is made where it is not there",
+    )
+    table_format: str | None = Field(
+        None, description="format of a new table of --metrics, e.g. delta; without it, what its catalog makes"
+    )
     where: str | None = Field(None, description="SQL condition on the predictions to evaluate, e.g. \"split = 'test'\"")
     label: str = Field("label", description="column with the true label: whole numbers of any type, or texts of digits")
     prediction: str = Field("prediction", description="column with the predicted label, of such a type too")

@@ -31,11 +31,16 @@ class PrepareSettings(JobSettings):
         "left out), or a folder of such files",
     )
     output: str = Field(
-        description="folder of the beat table to write (Parquet); must not be there yet, or see --replace"
+        description="beat table to write: a folder (Parquet), which must not be there yet, or a table of the catalog "
+        "(schema.table), which is made, or which the records are added to; see --replace"
     )
     replace: CliImplicitFlag[bool] = Field(
         False,
-        description="replace the beat table that is at --output, as a scheduler's retry does; if this fails, it stays",
+        description="replace the beat table that is in the folder --output, or in a table of the catalog the rows of "
+        "the records that are prepared now; as a scheduler's retry does; if this fails, the old rows stay",
+    )
+    table_format: str | None = Field(
+        None, description="format of a new table of the catalog, e.g. delta; without it, what its catalog makes"
     )
     only: Names = Field([], description="records to take, by their names (below a folder: ward/a1); without it, all")
     lead: Names = Field(

@@ -17,8 +17,8 @@ class TrainSettings(JobSettings, Architecture, Optimization):
     model_config = SettingsConfigDict(env_prefix="LSTM_FCN_TRAIN_")
 
     beats: str = Field(
-        description="beat table (Parquet), or a .csv file: values and the label last without a header, "
-        "or y* columns (one-hot) or a column label, and x* columns with one"
+        description="beat table (Parquet, or schema.table of the catalog), or a .csv file: values and the label last "
+        "without a header, or y* columns (one-hot) or a column label, and x* columns with one"
     )
     rows: str = Field(
         "split=train",

@@ -15,7 +15,8 @@ class TrainContextSettings(JobSettings, ContextOptimization):
     model_config = SettingsConfigDict(env_prefix="LSTM_FCN_TRAIN_CONTEXT_")
 
     beats: Names = Field(
-        description="beat tables (Parquet) with contexts, one or more; a record in two of them is two leads of it"
+        description="beat tables (Parquet, or schema.table) with contexts, one or more; a record in two of them is "
+        "two leads of it"
     )
     leave_out: Names = Field(
         ["DS2", "paced"], description="values of the column group whose records are not trained on"

@@ -17,7 +17,7 @@ class TuneSettings(JobSettings, Architecture, Optimization):
 
     model_config = SettingsConfigDict(env_prefix="LSTM_FCN_TUNE_")
 
-    beats: str = Field(description="beat table (Parquet) or .csv file, as train.py takes it")
+    beats: str = Field(description="beat table (Parquet, or schema.table) or .csv file, as train.py takes it")
     rows: str = Field(
         "split=train",
         pattern="^(all|[^=]+=.+)$",

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pyspark.sql import SparkSession
 
 from lstm_fcn.errors import SettingsError
+from lstm_fcn.spark.errors import as_data_errors
 from lstm_fcn.spark.sql import TableName
 
 _PARTITIONS, _DETAILS = "# Partition Information", "# Detailed Table Information"
@@ -45,6 +46,39 @@ def describe_table(spark: SparkSession, name: TableName) -> TableDescription:
         is_view=details.get("Type") == "VIEW",
         partition_by=tuple(partitions),
     )
+
+
+def find_output(
+    spark: SparkSession, name: TableName, asked: str | None, flag: str = "--output"
+) -> TableDescription | None:
+    """Describe the table that rows go to; None where it is to be made.
+
+    Parameters
+    ----------
+    spark : SparkSession
+    name : TableName
+    asked : str or None
+        The format that is asked for.
+    flag : str
+        What the name is given with.
+
+    Raises
+    ------
+    SettingsError
+        If its schema is not there, it is a view, or has another format.
+    """
+    with as_data_errors(str(name)):
+        if not spark.catalog.databaseExists(name.schema):
+            raise SettingsError(f"{flag} {name}: the catalog has no schema {name.schema}; CREATE SCHEMA {name.schema}")
+        found = describe_table(spark, name) if spark.catalog.tableExists(str(name)) else None
+    if found is not None and found.is_view:
+        raise SettingsError(f"{flag} {name} is a view: give a table, or a name that is free")
+    if found is not None and asked not in (None, found.provider):
+        raise SettingsError(
+            f"{flag} {name} is a table of {found.provider}, found --table-format {asked}: leave it out, or name a new "
+            "table"
+        )
+    return found
 
 
 def catalog_of(spark: SparkSession, name: TableName) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from pyspark.errors import AnalysisException
 from pyspark.sql import DataFrame, SparkSession
 
+from lstm_fcn.data.table_names import FILE_SUFFIXES, table_parts
 from lstm_fcn.errors import DataError, SettingsError
 from lstm_fcn.spark.errors import as_data_errors, first_line
 from lstm_fcn.spark.files import Files, split_scheme
@@ -18,30 +19,14 @@ from lstm_fcn.spark.versions import read_version
 _PATTERN = re.compile(r"[*?\[\]{}\\]")
 """What Spark takes for a pattern in a path when it reads, but not when it writes."""
 
-_PART = r"(?:`(?:[^`]|``)+`|[^`./:\\*?\[\]{}]+)"
-_NAME = re.compile(rf"{_PART}(?:\.{_PART})*")
-_MOST_PARTS = 3
-_FILE_SUFFIXES = (
-    *("parquet", "orc", "avro", "json", "jsonl", "csv", "tsv", "txt", "delta", "gz", "bz2", "zst", "zip", "xz"),
-)
-
 _OF_A_TABLE = re.compile(r".*\.parquet|_SUCCESS|_temporary|\..*\.crc|_(started|committed)_\d+")
 """What Spark leaves in a table's folder; the last two on Databricks."""
 
 
 def table_name(name: str) -> TableName | None:
-    """Take a name for that of a table of the catalog (schema.table, catalog.schema.table), or for a path: None.
-
-    Each part may stand in backticks, and without them have any character but a dot. What ends like a file
-    (beats.parquet) is a path, and so is what has a slash (./schema.table), a scheme (s3a:...) or no dot.
-    """
-    if not _NAME.fullmatch(name):
-        return None
-    parts = tuple(
-        part[1:-1].replace("``", "`") if part.startswith("`") else part.strip() for part in re.findall(_PART, name)
-    )
-    is_path = "`" not in name and (len(parts) == 1 or parts[-1].lower() in _FILE_SUFFIXES)
-    return None if is_path or not 2 <= len(parts) <= _MOST_PARTS else TableName(parts)
+    """Take a name for that of a table of the catalog, as `table_parts` does, or for a path: None."""
+    parts = table_parts(name)
+    return None if parts is None else TableName(parts)
 
 
 def is_table_name(name: str) -> bool:
@@ -56,7 +41,7 @@ def refuse_neither(name: str, flag: str) -> None:
     ------
     SettingsError
     """
-    has_suffix = name.rpartition(".")[2].lower() in _FILE_SUFFIXES
+    has_suffix = name.rpartition(".")[2].lower() in FILE_SUFFIXES
     is_plain = "." not in name and "`" not in name
     is_path = re.search(r"[/:\\*?\[\]{}]", name) is not None or name.startswith(".") or has_suffix or is_plain
     if re.match(r"file:(?!/)|\$", name):
@@ -80,6 +65,18 @@ def refuse_table_name(name: str, flag: str) -> None:
     refuse_neither(name, flag)
     if is_table_name(name):
         raise SettingsError(f"expected {flag} to be a folder, found the name of a table, {name}; write ./{name}")
+
+
+def refuse_name_of_table(spark: SparkSession, path: str) -> None:
+    """Refuse a folder in this one with the name of a table in the session's schema, since either may be meant.
+
+    Raises
+    ------
+    SettingsError
+    """
+    if re.fullmatch(r"\w+", path) and spark.catalog.tableExists(path):
+        schema = spark.catalog.currentDatabase()
+        raise SettingsError(f"--output {path} is a table: write {schema}.{path} for it, or ./{path} for a folder")
 
 
 def holds_files(spark: SparkSession, path: str) -> bool:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -22,6 +23,9 @@ from lstm_fcn.data.labels import CLASSES
 from lstm_fcn.errors import DataError
 from lstm_fcn.model.config import Task
 from lstm_fcn.training.guards import refuse_other_names
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
 
 _MOST_CLASSES = 10_000
 _SHOWN = 60
@@ -50,34 +54,41 @@ class TrainingSet:
     labels: tuple[Label, ...] | None = None
 
 
-def read_training_set(path: str, rows: str, task: Task, scheme: LabelScheme = AAMI) -> TrainingSet:
+def read_training_set(
+    path: str, rows: str, task: Task, scheme: LabelScheme = AAMI, *, spark: "SparkSession | None" = None
+) -> TrainingSet:
     """Read labelled series.
 
     Parameters
     ----------
     path : str
-        A beat table (Parquet); or a file whose name ends in .csv (.csv.gz, ...): without a header, values and
-        the label last; with one, one-hot columns y* or a column label, and the values in columns x*.
+        A beat table (Parquet, or schema.table of the catalog); or a file whose name ends in .csv (.csv.gz, ...):
+        without a header, values and the label last; with one, one-hot columns y* or a column label, and the values in
+        columns x*.
     rows : str
         COLUMN=VALUE: the rows of a beat table to read, or all. A CSV file is read whole.
     task : str
         With 'multilabel' any number of the y* columns can be 1.
     scheme : LabelScheme
         What the labels mean. A beat table's are AAMI's unless it names its classes, or something else was asked for.
+    spark : SparkSession, optional
+        That knows the catalog; files need none.
 
     Raises
     ------
     DataError
         If it is not there, has another form, or values are missing.
+    SettingsError
+        If it is a table of the catalog, and there is no session.
     """
-    data = _read_csv_form(path, task, scheme) if is_csv(path) else _read_table(path, rows, scheme)
+    data = _read_csv_form(path, task, scheme) if is_csv(path) else _read_table(path, rows, scheme, spark)
     _check_task(data, task, path)
     return data
 
 
-def _read_table(path: str, rows: str, scheme: LabelScheme) -> TrainingSet:
+def _read_table(path: str, rows: str, scheme: LabelScheme, spark: "SparkSession | None") -> TrainingSet:
     column, value = (None, "") if rows == "all" else rows.split("=", 1)
-    beats, found = read_labelled_beats(path, column, value, scheme)
+    beats, found = read_labelled_beats(path, column, value, scheme, spark=spark)
     columns = [f"beat[{i}]" for i in range(beats.series.shape[1])]
     return TrainingSet(beats, found.classes, columns, rows, found.labels)
 
@@ -91,7 +102,7 @@ def _check_task(data: TrainingSet, task: Task, path: str) -> None:
         raise DataError(f"{path}: expected {expected}, found {', '.join(data.classes)}")
 
 
-def read_validation(path: str, data: TrainingSet, task: Task) -> Beats:
+def read_validation(path: str, data: TrainingSet, task: Task, *, spark: "SparkSession | None" = None) -> Beats:
     """Read the beats that validate a training, all that the source holds.
 
     Raises
@@ -100,7 +111,7 @@ def read_validation(path: str, data: TrainingSet, task: Task) -> Beats:
         If they do not fit the training's, or as `read_training_set` does.
     """
     scheme = LabelScheme(data.classes, data.labels)
-    found = _read_csv_form(path, task, scheme) if is_csv(path) else _read_table(path, "all", scheme)
+    found = _read_csv_form(path, task, scheme) if is_csv(path) else _read_table(path, "all", scheme, spark)
     expected, length = data.beats.series.shape[1], found.beats.series.shape[1]
     if length != expected:
         raise DataError(f"{path}: expected series of {expected} values as in training, found {length}")
@@ -109,12 +120,14 @@ def read_validation(path: str, data: TrainingSet, task: Task) -> Beats:
     return found.beats
 
 
-def read_other_rows(path: str, rows: str, length: int = BEAT_LENGTH) -> UnlabelledBeats | None:
+def read_other_rows(
+    path: str, rows: str, length: int = BEAT_LENGTH, *, spark: "SparkSession | None" = None
+) -> UnlabelledBeats | None:
     """Read the rows of a beat table that are not trained on, to compare; a CSV file has none."""
     if is_csv(path) or rows == "all":
         return None
     column, value = rows.split("=", 1)
-    return read_other_beats(path, column, value, length)
+    return read_other_beats(path, column, value, length, spark=spark)
 
 
 def _read_csv_form(path: str, task: Task, scheme: LabelScheme) -> TrainingSet:

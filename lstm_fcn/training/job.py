@@ -3,6 +3,7 @@
 import logging
 import os
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -22,6 +23,9 @@ from lstm_fcn.training.sampling import given_weights, select
 from lstm_fcn.training.validation import measure
 from lstm_fcn.training.warm_start import continued, refuse_other_values, require_same_form, scheme_of
 
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
 log = logging.getLogger(__name__)
 
 
@@ -31,6 +35,8 @@ class TrainingRun:
     Parameters
     ----------
     settings : TrainSettings
+    spark : SparkSession, optional
+        That knows the tables of the catalog among the beats; files need none.
 
     Raises
     ------
@@ -38,11 +44,11 @@ class TrainingRun:
         If settings, beats and the model of a warm start do not fit each other.
     """
 
-    def __init__(self, settings: TrainSettings) -> None:
+    def __init__(self, settings: TrainSettings, spark: "SparkSession | None" = None) -> None:
         if settings.model.is_dir():
             raise SettingsError(f"expected --model to name a file, found the folder {settings.model}")
         torch.set_num_threads(settings.threads or os.cpu_count() or 1)
-        self.settings = settings
+        self.settings, self._spark = settings, spark
         self.parent = load_model(settings.init_from) if settings.init_from else None
         scheme, task = parse_classes(settings.classes), settings.task
         if self.parent is not None:
@@ -50,7 +56,7 @@ class TrainingRun:
             task = self.parent.header.network.task
             scheme = scheme if settings.classes else scheme_of(self.parent.header)
         choose_precision(settings.precision, choose_device(settings.device))  # refused before the beats are read
-        self.data: TrainingSet = read_training_set(settings.beats, settings.rows, task, scheme)
+        self.data: TrainingSet = read_training_set(settings.beats, settings.rows, task, scheme, spark=spark)
         refuse_counting(self.data.beats, self.data.columns)
         refuse_label_leak(self.data.beats, self.data.classes, self.data.columns)
         self.optimization = settings.optimization()
@@ -60,7 +66,7 @@ class TrainingRun:
             self.optimization = continued(self.parent.header, self.optimization)
             self.config, _ = self.parent.header.of_series()
         self.weights = given_weights(self.optimization.class_weights, self.data.classes)
-        validation = read_validation(settings.validation, self.data, task) if settings.validation else None
+        validation = read_validation(settings.validation, self.data, task, spark=spark) if settings.validation else None
         self.fitted, self.held_out = select(self.data.beats, self.optimization, self.data.classes, validation)
         log.info(
             *("stage=read beats=%s fitted=%d held_out=%d", settings.beats, len(self.fitted)), len(self.held_out or ())
@@ -70,7 +76,7 @@ class TrainingRun:
     def _warn(self) -> None:
         """Log what makes figures look better than they are."""
         length = self.data.beats.series.shape[1]
-        others = read_other_rows(self.settings.beats, self.settings.rows, length)
+        others = read_other_rows(self.settings.beats, self.settings.rows, length, spark=self._spark)
         for name, evaluated in (("held-out", self.held_out), (f"not {self.settings.rows}", others)):
             for warning in overlap_warnings(self.fitted, evaluated, name) if evaluated is not None else ():
                 log.warning("stage=guards %s", warning)

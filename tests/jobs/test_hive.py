@@ -1,4 +1,4 @@
-"""The scoring job on partitioned tables in Spark's embedded Hive metastore."""
+"""The jobs on partitioned tables in Spark's embedded Hive metastore."""
 
 import json
 import signal
@@ -146,3 +146,33 @@ def test_a_run_into_a_table_that_is_stopped_while_it_scores_gives_its_lock_back(
     assert "error: stopped on request (SIGTERM)" in process.finish(143).splitlines()
     assert not (warehouse / "stopped_lock").exists()
     assert not (warehouse / "stopped").exists()
+
+
+PREPARE = """
+import json, sys
+from jobs import prepare
+from lstm_fcn.data.beats import BEAT_SCHEMA, read_beats
+from lstm_fcn.spark.session import get_session
+
+spark = get_session("hive")
+spark.sql("CREATE SCHEMA prepared")
+columns = ", ".join(each for each in BEAT_SCHEMA.replace("long", "bigint").split(", ") if each != "record string")
+spark.sql(f"CREATE TABLE prepared.by_hive ({columns}) PARTITIONED BY (record string) STORED AS PARQUET")
+counts = []
+for name in ("prepared.by_hive", "prepared.by_the_job"):
+    for only in ("s01,s02", "s02,s03"):
+        prepare.main(["--records", sys.argv[1], "--only", only, "--output", name, "--replace"])
+    counts.append(sorted(tuple(row) for row in spark.table(name).groupBy("record").count().collect()))
+    assert len(read_beats(name, spark=spark)) == spark.table(name).count()
+print(json.dumps([counts, sorted(row.tableName for row in spark.sql("SHOW TABLES IN prepared").collect())]))
+"""
+
+
+@pytest.mark.nightly
+def test_records_are_replaced_one_by_one_in_a_table_of_any_provider(hive: Path, records: Path):
+    done = run(sys.executable, "-c", PREPARE, records, SPARK_CONF_DIR=str(hive), PYTHONPATH=str(ROOT))
+    assert done.returncode == 0, done.stderr[-5000:]
+    (by_hive, by_the_job), tables = json.loads(done.stdout.splitlines()[-1])
+    assert by_hive == by_the_job
+    assert [record for record, _ in by_hive] == ["s01", "s02", "s03"]
+    assert tables == ["by_hive", "by_the_job"]

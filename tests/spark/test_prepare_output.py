@@ -13,21 +13,12 @@ from lstm_fcn.errors import DataError, SettingsError
 from lstm_fcn.spark.files import LocalFiles
 from lstm_fcn.spark.prepare.output import write_beats
 from lstm_fcn.spark.tables import holds_files
-
-FAILS = "IF(sample = 1, raise_error('no such beat'), sample)"
+from tests.spark.prepared import failing, prepared
 
 
 def beats(spark: SparkSession, count: int, failed: int = 0) -> DataFrame:
     """Beats of a record 'a', and records that could not be read."""
-    rows = [("a", i, "N", None) for i in range(count)]
-    rows += [(f"f{i}", None, None, f"f{i}.dat is missing") for i in range(failed)]
-    known = {"record": "string", "sample": "long", "symbol": "string"}
-    names = [(field.name, field.dataType.simpleString()) for field in spark.createDataFrame([], BEAT_SCHEMA).schema]
-    table = spark.createDataFrame(
-        rows, ", ".join(f"{name} {kind}" for name, kind in known.items()) + ", failure string"
-    )
-    columns = [name if name in known else f"CAST(NULL AS {kind}) AS `{name}`" for name, kind in names]
-    return table.selectExpr(*columns, "failure")
+    return prepared(spark, {"a": count}, failed=failed)
 
 
 def write(table: DataFrame, path: Path | str, *, replace: bool = False, most_failed: int = 0) -> int:
@@ -109,7 +100,7 @@ def test_a_folder_that_holds_other_things_is_not_replaced(spark: SparkSession, t
 def test_a_replacement_that_fails_leaves_the_old_table(spark: SparkSession, tmp_path: Path):
     write(beats(spark, 3), tmp_path / "t")
     with pytest.raises(Exception, match="no such beat"):
-        write(beats(spark, 2).selectExpr(f"* EXCEPT (sample), {FAILS} AS sample"), tmp_path / "t", replace=True)
+        write(failing(beats(spark, 2)), tmp_path / "t", replace=True)
     assert spark.read.parquet(str(tmp_path / "t")).count() == 3
     assert [entry.name for entry in tmp_path.iterdir()] == ["t"]
 

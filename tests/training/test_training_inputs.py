@@ -116,8 +116,14 @@ def test_a_file_that_does_not_fit_is_named_with_its_column(tmp_path: Path):
         read_beats(str(tmp_path), "split", "train")
 
 
-def test_what_is_no_such_table_says_how_to_get_one(tmp_path: Path):
-    with pytest.raises(DataError, match=r"export it first: spark.table\('ecg.beats'\).write.parquet\('FOLDER'\)"):
+def test_what_is_no_such_table_says_how_to_get_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    with pytest.raises(
+        SettingsError, match=r"ecg\.beats is a table of the catalog, .* give `spark`, .* \./ecg\.beats$"
+    ):
+        read_beats("ecg.beats", "split", "train")
+    monkeypatch.chdir(tmp_path)
+    Path("ecg.beats").mkdir()  # and which of the two is meant cannot be known
+    with pytest.raises(SettingsError, match=r"here is a file or a folder of that name: write \./ecg\.beats for it"):
         read_beats("ecg.beats", "split", "train")
     (tmp_path / "beats.csv").write_text("1,2\n")
     with pytest.raises(DataError, match=r"it holds CSV files; make a beat table of them with jobs/prepare.py --csv"):

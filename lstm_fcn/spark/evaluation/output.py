@@ -10,17 +10,18 @@ from lstm_fcn.evaluation.metrics import MetricRow
 from lstm_fcn.evaluation.report.content import Content
 from lstm_fcn.settings.evaluate import EvaluateSettings
 from lstm_fcn.spark.errors import own_errors_of_tasks
+from lstm_fcn.spark.evaluation.metrics_table import add_metrics, find_metrics_table
 from lstm_fcn.spark.files import files_at
 from lstm_fcn.spark.metrics import metrics_table
 from lstm_fcn.spark.tables import holds_files, is_below, refuse_pattern, refuse_table_name
 
 
 def refuse_output(spark: SparkSession, settings: EvaluateSettings) -> None:
-    """Refuse a place where the report cannot go.
+    """Refuse a place where the report or the metrics cannot go.
 
     Raises
     ------
-    SettingsError
+    SettingsError, DataError
     """
     output = settings.output
     refuse_table_name(output, "--output")
@@ -32,6 +33,7 @@ def refuse_output(spark: SparkSession, settings: EvaluateSettings) -> None:
     for name in ("predictions", "_lock.json"):
         if files.exists(f"{output}/{name}"):
             raise SettingsError(f"--output {output} is a folder of score.py (it has {name}): give the report its own")
+    find_metrics_table(spark, settings)
 
 
 def write_evaluation(
@@ -60,7 +62,11 @@ def write_evaluation(
             _require_same_keys(spark, changed, f"{output}/changed")
             changed.write.mode("append").parquet(f"{output}/changed")
         metrics = metrics_table(spark, content.run_id, ", ".join(content.models) or None, _metric_rows(content))
-        metrics.write.mode("append").parquet(f"{output}/metrics")
+        name = find_metrics_table(spark, settings)
+        if name is None:
+            metrics.write.mode("append").parquet(f"{output}/metrics")
+        else:
+            add_metrics(spark, name, metrics, settings.table_format)
     files.replace(f"{output}/report.html", page)
     files.replace(f"{output}/runs/{content.run_id}.json", _manifest(content, settings))
     return f"{output}/report.html"

@@ -1,21 +1,45 @@
-"""Writing a beat table: the beats of the records that could be read, and the reasons of the others."""
+"""Writing a beat table into a folder: the beats of the records that could be read, and the reasons of the others."""
 
 import logging
 
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from lstm_fcn.data.beats import BEAT_SCHEMA
 from lstm_fcn.data.label_scheme import CLASSES_KEY
 from lstm_fcn.data.labels import GROUP_OF_RECORD
-from lstm_fcn.errors import DataError
+from lstm_fcn.errors import DataError, SettingsError
+from lstm_fcn.settings.prepare import PrepareSettings
 from lstm_fcn.spark.errors import own_errors_of_tasks
 from lstm_fcn.spark.files import Files, files_at
-from lstm_fcn.spark.tables import holds_files, refuse_pattern, require_replaceable
+from lstm_fcn.spark.tables import (
+    holds_files,
+    is_below,
+    is_table_name,
+    refuse_neither,
+    refuse_pattern,
+    require_replaceable,
+)
 
 log = logging.getLogger(__name__)
 
 _NAMED_AT_MOST = 100
+
+
+def refuse_output(settings: PrepareSettings) -> None:
+    """Refuse a place for beats that is none, or is one of the sources.
+
+    Raises
+    ------
+    SettingsError
+    """
+    output = settings.output
+    refuse_neither(output, "--output")
+    if settings.table_format is not None and not is_table_name(output):
+        raise SettingsError(f"--table-format is for a table; --output {output} is a folder of Parquet files")
+    for source in (settings.signals, settings.annotations):
+        if source is not None and (is_below(source, output) or is_below(output, source)):
+            raise SettingsError(f"--output {output} and {source} are one, or one is in the other")
 
 
 def write_beats(beats: DataFrame, path: str, *, replace: bool, most_failed: int) -> int:
@@ -60,7 +84,7 @@ def write_beats(beats: DataFrame, path: str, *, replace: bool, most_failed: int)
     files.remove(draft)
     try:
         failures = _write_draft(beats, draft, files)
-        _refuse_too_many(failures, most_failed)
+        refuse_too_many(failures, most_failed)
         _take_place(files, draft, path, old)
     finally:
         files.remove(draft)
@@ -81,11 +105,21 @@ def _write_draft(beats: DataFrame, draft: str, files: Files) -> list[tuple[str, 
         beats.sparkSession.createDataFrame([], BEAT_SCHEMA).write.parquet(f"{draft}/_failed=false")
     if not files.exists(f"{draft}/_failed=true"):
         return []
-    reasons = beats.sparkSession.read.parquet(f"{draft}/_failed=true").select("record", "symbol")
-    return sorted((row["record"], row["symbol"]) for row in reasons.collect())
+    return read_failures(beats.sparkSession.read.parquet(f"{draft}/_failed=true").select("record", "symbol"))
 
 
-def _refuse_too_many(failures: list[tuple[str, str]], most: int) -> None:
+def read_failures(rows: DataFrame) -> list[tuple[str, str]]:
+    """Read the records that failed, with their reasons, in order."""
+    return sorted((record, reason) for record, reason in rows.collect())
+
+
+def refuse_too_many(failures: list[tuple[str, str]], most: int) -> None:
+    """Log the records that failed, or refuse to go on where they are more than may fail.
+
+    Raises
+    ------
+    DataError
+    """
     if len(failures) <= most:
         for record, reason in failures:
             log.warning("stage=prepare failed record=%s reason=%r", record, reason)
@@ -99,9 +133,8 @@ def _refuse_too_many(failures: list[tuple[str, str]], most: int) -> None:
     )
 
 
-def describe_beats(spark: SparkSession, path: str) -> str:
+def describe_beats(table: DataFrame) -> str:
     """Lay out how many beats a table has by split and label, and log what was taken of the records."""
-    table = spark.read.parquet(path)
     for row in table.groupBy("lead", "fs", "annotator").agg(F.countDistinct("record").alias("n")).collect():
         if row["fs"] is not None:
             found = (row["n"], row["lead"], row["fs"], row["annotator"])

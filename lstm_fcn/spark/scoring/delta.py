@@ -27,7 +27,10 @@ class DeltaTable:
         self._spark, self._name = spark, str(name)
 
     def replace(self, rows: DataFrame, manifest: Manifest) -> None:
-        condition = replaced_rows(manifest, self._spark.table(self._name).schema)
+        self.replace_where(rows, replaced_rows(manifest, self._spark.table(self._name).schema))
+
+    def replace_where(self, rows: DataFrame, condition: str) -> None:
+        """Replace the rows that fulfil a condition by these, which fulfil it too."""
         # Not writeTo(...).overwrite(condition), which takes no functions.
         writer = rows.write.format("delta").mode("overwrite").option("replaceWhere", condition)
         try_again_at_conflicts(self._name, lambda: self._commit(writer))

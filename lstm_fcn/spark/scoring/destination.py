@@ -1,7 +1,5 @@
 """Where the results of a scoring run go: a folder, or a table of the catalog."""
 
-import re
-
 from pyspark.sql import SparkSession
 
 from lstm_fcn.errors import SettingsError
@@ -9,7 +7,7 @@ from lstm_fcn.settings.score import ScoreSettings
 from lstm_fcn.spark.scoring.folder_output import FolderOutput
 from lstm_fcn.spark.scoring.output import Output
 from lstm_fcn.spark.scoring.table_output import TableOutput, is_companion
-from lstm_fcn.spark.tables import is_below, refuse_neither, table_name
+from lstm_fcn.spark.tables import is_below, refuse_name_of_table, refuse_neither, table_name
 
 
 def open_output(spark: SparkSession, settings: ScoreSettings) -> Output:
@@ -26,7 +24,7 @@ def open_output(spark: SparkSession, settings: ScoreSettings) -> Output:
         raise SettingsError(f"--output {settings.output} and --beats {settings.beats} are one, or one is in the other")
     name, source = table_name(settings.output), table_name(settings.beats)
     if name is None:
-        _refuse_name_of_table(spark, settings.output)
+        refuse_name_of_table(spark, settings.output)
         if settings.table_format is not None or settings.merge_schema:
             raise SettingsError(
                 f"--table-format and --merge-schema are for a table; --output {settings.output} is a folder of Parquet "
@@ -40,10 +38,3 @@ def open_output(spark: SparkSession, settings: ScoreSettings) -> Output:
     ):
         raise SettingsError(f"--beats {settings.beats} has the name of a table that runs into {settings.output} make")
     return TableOutput(spark, name, settings.partition_by, settings.table_format, merge_schema=settings.merge_schema)
-
-
-def _refuse_name_of_table(spark: SparkSession, path: str) -> None:
-    """Refuse a folder in this one with the name of a table in the session's schema, since either may be meant."""
-    if re.fullmatch(r"\w+", path) and spark.catalog.tableExists(path):
-        schema = spark.catalog.currentDatabase()
-        raise SettingsError(f"--output {path} is a table: write {schema}.{path} for it, or ./{path} for a folder")

@@ -28,7 +28,10 @@ class IcebergTable:
 
     def replace(self, rows: DataFrame, manifest: Manifest) -> None:
         condition = replaced_rows(manifest, self._spark.table(str(self._name)).schema)
-        branch = f"lstm_fcn_{manifest.run_id.replace('-', '_').lower()}"
+        self.replace_where(rows, condition, f"lstm_fcn_{manifest.run_id.replace('-', '_').lower()}")
+
+    def replace_where(self, rows: DataFrame, condition: str, branch: str = "lstm_fcn") -> None:
+        """Replace the rows that fulfil a condition by these, on a branch of this name until all is written."""
         try:
             try_again_at_conflicts(str(self._name), lambda: self._commit(rows, condition, branch))
         finally:

@@ -1,6 +1,6 @@
 """How the rows of a table are replaced: what the formats have in common, and tables of files."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from pyspark.sql import DataFrame, SparkSession
@@ -42,12 +42,12 @@ _MEANINGS = {
 }
 
 
-def with_comments(schema: StructType) -> StructType:
-    """Say of the columns that scoring adds what they mean; those of the input keep what is said of them."""
+def with_comments(schema: StructType, meanings: Mapping[str, str] = _MEANINGS) -> StructType:
+    """Say of columns what they mean, by default of those that scoring adds; others keep what is said of them."""
     fields = []
     for field in schema:
-        comment = field.metadata.get("comment", _MEANINGS.get(field.name))
-        metadata = {} if comment is None else {"comment": comment}
+        comment = field.metadata.get("comment", meanings.get(field.name))
+        metadata = field.metadata if comment is None else {**field.metadata, "comment": comment}
         fields.append(StructField(field.name, field.dataType, field.nullable, metadata))
     return StructType(fields)
 
@@ -72,9 +72,13 @@ class TableOfFiles:
         self._spark, self._name = spark, name
 
     def replace(self, rows: DataFrame, manifest: Manifest) -> None:
+        self.replace_partitions(rows)
+        self.drop(manifest.removed, manifest.partition_by)
+
+    def replace_partitions(self, rows: DataFrame) -> None:
+        """Replace the partitions that these rows are in."""
         with confs(self._spark, _DYNAMIC):
             rows.write.insertInto(str(self._name), overwrite=True)
-        self.drop(manifest.removed, manifest.partition_by)
 
     def drop(self, keys: Sequence[Key], by: Sequence[str]) -> None:
         """Drop partitions, those that are there."""
@@ -96,10 +100,11 @@ def replaced_rows(manifest: Manifest, schema: StructType) -> str:
     if manifest.replaced is not None:
         return f"({manifest.replaced})"
     keys = [*manifest.scored, *manifest.removed]
-    return _rows_of(keys, manifest.partition_by, schema) if manifest.partition_by else "true"
+    return rows_of(keys, manifest.partition_by, schema) if manifest.partition_by else "true"
 
 
-def _rows_of(keys: Sequence[Key], by: Sequence[str], schema: StructType) -> str:
+def rows_of(keys: Sequence[Key], by: Sequence[str], schema: StructType) -> str:
+    """Return the condition, in SQL, of the rows with one of these keys, of which there is one or more."""
     values = [dict.fromkeys(key[i] for key in keys) for i in range(len(by))]
     # By each column alone, from which a format sees which files it need not look into. A time as text can be two.
     exact = [name for name in by if not isinstance(schema[name].dataType, TimestampType | TimestampNTZType)]
@@ -124,7 +129,7 @@ def _one_of(name: str, values: list[str | None], kind: str) -> str:
     return f"({' OR '.join(parts)})"
 
 
-def refuse_unknown_format(name: str, kind: str) -> None:
+def refuse_unknown_format(name: str, kind: str, flag: str = "--output") -> None:
     """Refuse a format whose way to replace rows is not known.
 
     Raises
@@ -133,6 +138,6 @@ def refuse_unknown_format(name: str, kind: str) -> None:
     """
     if kind not in (*OF_FILES, "delta", "iceberg"):
         raise SettingsError(
-            f"expected --output {name} to be a table of Delta, Iceberg or files ({', '.join(OF_FILES)}), found "
+            f"expected {flag} {name} to be a table of Delta, Iceberg or files ({', '.join(OF_FILES)}), found "
             f"{kind}: name a new table, with --table-format, or a folder"
         )

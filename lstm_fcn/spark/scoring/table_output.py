@@ -11,8 +11,8 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
 from lstm_fcn.errors import DataError, LstmFcnError, SettingsError
-from lstm_fcn.spark.catalog import TableDescription, describe_table, format_of_new_table
-from lstm_fcn.spark.errors import as_data_errors, own_errors_of_tasks, own_words
+from lstm_fcn.spark.catalog import TableDescription, find_output, format_of_new_table
+from lstm_fcn.spark.errors import own_errors_of_tasks, own_words
 from lstm_fcn.spark.scoring.delta import DeltaTable
 from lstm_fcn.spark.scoring.iceberg import IcebergTable
 from lstm_fcn.spark.scoring.lock_places import LockTable
@@ -86,21 +86,7 @@ class TableOutput:
             refuse_other_table(self._spark.table(str(self._records)).columns, str(self._records))
 
     def _look(self) -> TableDescription | None:
-        schema = self._table.schema
-        with as_data_errors(self._name):
-            if not self._spark.catalog.databaseExists(schema):
-                raise SettingsError(
-                    f"--output {self._name}: the catalog has no schema {schema}; CREATE SCHEMA {schema}"
-                )
-            found = describe_table(self._spark, self._table) if self._spark.catalog.tableExists(self._name) else None
-        if found is not None and found.is_view:
-            raise SettingsError(f"--output {self._name} is a view: give a table, or a name that is free")
-        if found is not None and self._new_format not in (None, found.provider):
-            raise SettingsError(
-                f"--output {self._name} is a table of {found.provider}, found --table-format {self._new_format}: leave "
-                "it out, or name a new table"
-            )
-        return found
+        return find_output(self._spark, self._table, self._new_format)
 
     def _replaced_by(self, own: list[str]) -> list[str]:
         """Choose the columns by whose values rows are replaced; `own` are those of the table's partitions."""

@@ -3,17 +3,21 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from lstm_fcn.context.form import CONTEXT_FORM, CONTEXT_LENGTH, FEATURES, WINDOW
-from lstm_fcn.data.beat_files import BeatTable
+from lstm_fcn.data.beat_files import open_beat_table
 from lstm_fcn.data.beats import stack_series
 from lstm_fcn.data.labels import CLASSES
 from lstm_fcn.errors import DataError
 from lstm_fcn.model.context_network import PREDICTED
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
 
 
 @dataclass(frozen=True)
@@ -61,23 +65,27 @@ class ContextBeats:
         return hashlib.sha256(self.contexts.tobytes() + self.labels.tobytes()).hexdigest()
 
 
-def read_context_beats(paths: Sequence[str], leave_out: Sequence[str] = ()) -> ContextBeats:
+def read_context_beats(
+    paths: Sequence[str], leave_out: Sequence[str] = (), *, spark: "SparkSession | None" = None
+) -> ContextBeats:
     """Read the labelled beats of beat tables; those whose context is not whole are left out.
 
     Parameters
     ----------
     paths : sequence of str
-        Beat tables (Parquet) as jobs/prepare.py writes them, e.g. one of each lead. The same record in two of them is
-        two leads of it.
+        Beat tables (Parquet, or schema.table) as jobs/prepare.py writes them, e.g. one of each lead. The same
+        record in two of them is two leads of it.
     leave_out : sequence of str
         Values of the column `group` whose rows are not read, e.g. DS2.
+    spark : SparkSession, optional
+        That knows the catalog; files need none.
 
     Raises
     ------
     DataError
         If a table cannot be read, has no contexts, labels or records, or no class has beats of five records.
     """
-    tables = [_read_table(path, leave_out).assign(table=number) for number, path in enumerate(paths)]
+    tables = [_read_table(path, leave_out, spark).assign(table=number) for number, path in enumerate(paths)]
     rows = pd.concat(tables, ignore_index=True)
     contexts, errors = stack_series(rows[CONTEXT_FORM], CONTEXT_LENGTH)
     rows = rows[errors == ""]
@@ -102,8 +110,8 @@ _FEWEST_RECORDS = 5
 """As many as there are folds."""
 
 
-def _read_table(path: str, leave_out: Sequence[str]) -> pd.DataFrame:
-    rows = BeatTable(path, [CONTEXT_FORM, "label", "record", "sample"], ["group"]).read()
+def _read_table(path: str, leave_out: Sequence[str], spark: "SparkSession | None") -> pd.DataFrame:
+    rows = open_beat_table(path, [CONTEXT_FORM, "label", "record", "sample"], ["group"], spark=spark).read()
     if "group" in rows:
         rows = rows[~rows["group"].isin(list(leave_out))]
     rows = rows[rows["label"].notna()]

@@ -3,6 +3,7 @@
 import logging
 import os
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -19,6 +20,9 @@ from lstm_fcn.training.contexts.branches import fit
 from lstm_fcn.training.contexts.data import ContextBeats, read_context_beats
 from lstm_fcn.training.contexts.folds import best_offsets, confusion_of, held_out_scores, macro_f1, record_folds
 
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
 log = logging.getLogger(__name__)
 
 
@@ -28,6 +32,8 @@ class ContextTrainingRun:
     Parameters
     ----------
     settings : TrainContextSettings
+    spark : SparkSession, optional
+        That knows the tables of the catalog among the beats; files need none.
 
     Raises
     ------
@@ -35,10 +41,10 @@ class ContextTrainingRun:
         If the beats cannot be trained on.
     """
 
-    def __init__(self, settings: TrainContextSettings) -> None:
+    def __init__(self, settings: TrainContextSettings, spark: "SparkSession | None" = None) -> None:
         torch.set_num_threads(settings.threads or os.cpu_count() or 1)
         self.settings = settings
-        self.beats: ContextBeats = read_context_beats(settings.beats, settings.leave_out)
+        self.beats: ContextBeats = read_context_beats(settings.beats, settings.leave_out, spark=spark)
         log.info("stage=read beats=%d records=%d", len(self.beats), len(self.beats.names))
 
     def execute(self, stop: Callable[[], bool]) -> dict[str, float]:
