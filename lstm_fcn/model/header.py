@@ -32,6 +32,14 @@ class Scaling(_Part):
     std: float = Field(1.0, gt=0)
 
 
+MOST_RECORDS = 1000
+"""A model that was trained on more does not name them."""
+
+LONGEST_RECORD_NAME = 200
+
+Purpose = Literal["known records", "new records"]
+
+
 class TrainingData(_Part):
     """The beats that the model has seen."""
 
@@ -43,6 +51,18 @@ class TrainingData(_Part):
     length_counts: list[int] | None = Field(None, description="of these beats by length, in equal bins")
     lowest: float | None = Field(None, description="value in these beats")
     highest: float | None = None
+    records: list[Annotated[str, Field(max_length=LONGEST_RECORD_NAME)]] | None = Field(
+        None, max_length=MOST_RECORDS, description="that these beats are from, where they are known and not too many"
+    )
+    made_for: Purpose | None = Field(
+        None,
+        description="'new records': it takes contexts, or whole records were held out to choose or evaluate it",
+    )
+
+    @property
+    def known_records(self) -> list[str] | None:
+        """The only records that the model is made for; None where it is made for others too, or they are not known."""
+        return self.records if self.made_for == "known records" else None
 
 
 class Int8Calibration(_Part):

@@ -6,12 +6,13 @@ import logging
 import time
 from datetime import datetime, timezone
 from importlib.metadata import version
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import pyspark
 from pyspark.sql import DataFrame, SparkSession
 
 import lstm_fcn
+from lstm_fcn.data.labels import is_aami
 from lstm_fcn.errors import BusyError, DataError, SettingsError
 from lstm_fcn.evaluation.metrics import MetricRow, metric_rows
 from lstm_fcn.settings.score import ScoreSettings
@@ -44,7 +45,12 @@ from lstm_fcn.spark.scoring.task_size import beats_a_minute, cut
 from lstm_fcn.spark.session import describe_jobs, new_run_id
 from lstm_fcn.spark.udf import add_predictions, scoring_function
 
+if TYPE_CHECKING:
+    from lstm_fcn.model.header import Header
+
 log = logging.getLogger(__name__)
+
+_RECORDS_NAMED = 3
 
 _DECIDING = {"beats_format", "beats_options", "beat", "beat_prefix", "form", "precision"}
 """The settings that decide a prediction, besides the model."""
@@ -256,6 +262,7 @@ class ScoringRun:
         require_same(wanted, survey(staged, by, self._carried), by, compare_values=self.settings.limit is None)
         counts, confusion = count_predictions(staged, self.model.header, self.label)
         _log_counts(counts, self.run_id)
+        _warn_of_unknown_records(counts, self.model.header, self.run_id)
         self._refuse_too_many_errors(counts)
         metrics = [] if self.label is None else metric_rows(confusion, self.model.header.classes)
         return self._manifest(plan, counts, metrics, beats_per_second=rate)
@@ -326,6 +333,19 @@ def _log_counts(counts: ScoredRows, run_id: str) -> None:
         level = logging.INFO if value == "None" else logging.WARNING  # a beat without a label is nothing odd
         reason = "the model does not know this label"
         log.log(level, "stage=check run_id=%s left_out=%d label=%s reason=%r", run_id, count, value, reason)
+
+
+def _warn_of_unknown_records(counts: ScoredRows, header: "Header", run_id: str) -> None:
+    if not counts.unknown_record_count:
+        return
+    some = [repr(name) for name in counts.unknown_records][:_RECORDS_NAMED]
+    more = [] if counts.unknown_record_count == len(some) else ["..."]
+    way_out = "--model new-patients" if is_aami(header.classes) else "a model that was trained with records held out"
+    log.warning(
+        "stage=check run_id=%s unknown_records=%d (%s): the model %s is made for the records that it was trained on; "
+        "for others use %s",
+        *(run_id, counts.unknown_record_count, ", ".join([*some, *more]), header.name, way_out),
+    )
 
 
 def _now() -> str:

@@ -13,7 +13,7 @@ from lstm_fcn.data.labels import CLASSES, long_names
 from lstm_fcn.model.context_network import PREDICTED, ContextLSTMFCN
 from lstm_fcn.model.file import read_model, write_model
 from lstm_fcn.model.header import Header, Scaling, TrainingData
-from lstm_fcn.model.provenance import versions
+from lstm_fcn.model.provenance import name_records, versions
 from lstm_fcn.settings.train_context import TrainContextSettings
 from lstm_fcn.training.contexts.branches import fit
 from lstm_fcn.training.contexts.data import ContextBeats, read_context_beats
@@ -103,6 +103,8 @@ class ContextTrainingRun:
                 rows=f"all{left_out}",
                 class_counts=np.bincount(beats.labels, minlength=len(CLASSES)).tolist(),
                 fingerprint=beats.fingerprint(),
+                records=name_records(beats.names),
+                made_for="new records",
             ),
             metrics=metrics,
             versions=versions(),
