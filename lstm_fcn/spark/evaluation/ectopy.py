@@ -149,7 +149,8 @@ def _runs_of_class(
     keys = record_keys(partition_by)
     is_one = [_is_record(row, keys) for row in with_run]
     around = around_longest_runs(sequences.where(reduce(or_, is_one)), partition_by, of, _BEFORE, _AFTER)
-    beats = around.orderBy("time_s").take(_WITH_STRIPS * _MOST_BEATS)
+    nearest = F.abs(F.col("time_s") - F.col("begins_at"))
+    beats = sorted(around.orderBy(nearest).take(_WITH_STRIPS * _MOST_BEATS), key=lambda beat: float(beat["time_s"]))
     for row in with_run:
         own = [beat for beat in beats if all(beat[name] == row[name] for name in keys)]
         yield _run(_name(row, partition_by), of, own, folder)
