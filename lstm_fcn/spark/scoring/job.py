@@ -4,8 +4,10 @@ import hashlib
 import json
 import logging
 import time
+from collections.abc import Mapping
 from datetime import datetime, timezone
 from importlib.metadata import version
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 
 import pyspark
@@ -22,7 +24,7 @@ from lstm_fcn.spark.models import fetch_model
 from lstm_fcn.spark.partition_types import type_names
 from lstm_fcn.spark.scoring.counts import count_predictions
 from lstm_fcn.spark.scoring.destination import open_output
-from lstm_fcn.spark.scoring.drift import drift
+from lstm_fcn.spark.scoring.drift import context_drift, drift
 from lstm_fcn.spark.scoring.incremental import has_scored, with_content
 from lstm_fcn.spark.scoring.input import label_column, open_beats, version_of_beats
 from lstm_fcn.spark.scoring.lock import hold
@@ -265,7 +267,9 @@ class ScoringRun:
         _warn_of_unknown_records(counts, self.model.header, self.run_id)
         self._refuse_too_many_errors(counts)
         metrics = [] if self.label is None else metric_rows(confusion, self.model.header.classes)
-        return self._manifest(plan, counts, metrics, beats_per_second=rate)
+        features = self.model.header.training_data.features
+        far = {} if features is None else context_drift(beats, self._beat, plan.rows, features, self.run_id)
+        return self._manifest(plan, counts, metrics, beats_per_second=rate, far=far)
 
     def _refuse_too_many_errors(self, counts: ScoredRows) -> None:
         most = self.settings.max_error_fraction
@@ -286,6 +290,7 @@ class ScoringRun:
         *,
         status: Literal["done", "failed"] = "done",
         beats_per_second: float | None = None,
+        far: Mapping[str, float | None] = MappingProxyType({}),
         reason: str | None = None,
     ) -> Manifest:
         data, header, is_done = self.model.header.training_data, self.model.header, status == "done"
@@ -307,7 +312,7 @@ class ScoringRun:
             versions={"lstm_fcn": lstm_fcn.__version__, "torch": version("torch"), "pyspark": pyspark.__version__},
             settings=self.settings.model_dump(mode="json"),
             counts=counts,
-            drift=drift(counts, header.classes, data.class_counts, data.length_counts),
+            drift={**drift(counts, header.classes, data.class_counts, data.length_counts), **far},
             scored=list(plan.score) if is_done else [],
             removed=list(plan.remove) if is_done else [],
             replaced=self._replaced if is_done else None,

@@ -17,6 +17,7 @@ from lstm_fcn.model.provenance import name_records, versions
 from lstm_fcn.settings.train_context import TrainContextSettings
 from lstm_fcn.training.contexts.branches import fit
 from lstm_fcn.training.contexts.data import ContextBeats, read_context_beats
+from lstm_fcn.training.contexts.distribution import describe_features
 from lstm_fcn.training.contexts.folds import best_offsets, confusion_of, held_out_scores, macro_f1, record_folds
 
 log = logging.getLogger(__name__)
@@ -105,6 +106,7 @@ class ContextTrainingRun:
                 fingerprint=beats.fingerprint(),
                 records=name_records(beats.names),
                 made_for="new records",
+                features=describe_features(beats),
             ),
             metrics=metrics,
             versions=versions(),
