@@ -52,7 +52,8 @@ def main(arguments: Sequence[str]) -> None:
     write_atomically(settings.output / "trials" / "trials.parquet", found.parquet())
     print(found.summary(settings.space))
     best = found.best_record()
-    write_atomically(settings.output / "best.safetensors", describe_best(trials.model(best), best, settings, data))
+    described = describe_best(trials.model(best), best, settings, data, fitted, held_out)
+    write_atomically(settings.output / "best.safetensors", described)
     log.info("stage=best macro_f1=%.4f file=%s", best.macro_f1, settings.output / "best.safetensors")
 
 

@@ -20,12 +20,20 @@ RHYTHM_FEATURES: tuple[str, ...] = (
 
 WIDTHS = ("slope_spread", "slope_time", "area", "half_time", "steepness")
 
-SHAPE_FEATURES: tuple[str, ...] = (
+_LIKENESS = (
     *(f"{part}_{what}" for part in ("qrs", "p", "t", "all") for what in ("corr", "diff", "diff_rel")),
     *("p_diff_ac", "p_gain", "qrs_gain", "height"),
-    *(f"{part}_{what}" for part in ("qrs", "p", "t") for what in ("prev", "next", "near")),
-    *WIDTHS,
-    *(f"{name}/template" for name in WIDTHS),
+)
+FEATURE_GROUPS: dict[str, tuple[str, ...]] = {
+    "rhythm": RHYTHM_FEATURES,
+    "template": _LIKENESS,
+    "neighbours": tuple(f"{part}_{what}" for part in ("qrs", "p", "t") for what in ("prev", "next", "near")),
+    "widths": (*WIDTHS, *(f"{name}/template" for name in WIDTHS)),
+}
+"""What belongs together: intervals, likeness to the template, likeness to the beats around, widths."""
+
+SHAPE_FEATURES: tuple[str, ...] = tuple(
+    name for group in ("template", "neighbours", "widths") for name in FEATURE_GROUPS[group]
 )
 
 FEATURES: tuple[str, ...] = (*RHYTHM_FEATURES, *SHAPE_FEATURES)

@@ -2,5 +2,5 @@
 
 Read `metrics` (from a confusion matrix) with `ec57`, `curves` (from binned probabilities), `bootstrap` and
 `estimates` (figures with intervals), `comparison` (two sets of predictions), `activation` (where a class was seen in a
-beat), and `report/`.
+beat), `drift` (how far beats are from those of the training), and `report/`.
 """

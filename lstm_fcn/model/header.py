@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
+from lstm_fcn.context.form import CONTEXT_FORM, FEATURE_GROUPS, FEATURES
 from lstm_fcn.errors import ModelError
 from lstm_fcn.model.config import ContextConfig, ContextOptimization, NetworkConfig, Optimization
 
@@ -32,6 +33,36 @@ class Scaling(_Part):
     std: float = Field(1.0, gt=0)
 
 
+class FeatureDistributions(_Part):
+    """How the features of contexts are distributed in training."""
+
+    edges: dict[str, Annotated[list[float], Field(max_length=9)]] = Field(
+        description="feature -> its deciles, each once"
+    )
+    counts: dict[str, list[int]] = Field(description="feature -> the beats between these edges, one bin more")
+    farthest_one: dict[str, float] = Field(
+        description="group of features -> drift (mean stability index) of the training record that is farthest off"
+    )
+    farthest_ten: dict[str, float] = Field(description="the same of ten records at once, in some draws")
+
+    @model_validator(mode="after")
+    def _of_this_form(self) -> "FeatureDistributions":
+        groups = (set(self.farthest_one), set(self.farthest_ten))
+        if not set(self.edges) == set(self.counts) == set(FEATURES) or groups != (set(FEATURE_GROUPS),) * 2:
+            raise ValueError(f"expected the features of {CONTEXT_FORM} and their groups")
+        if any(len(self.counts[name]) != len(edges) + 1 for name, edges in self.edges.items()):
+            raise ValueError("expected one count more than there are edges")
+        return self
+
+
+MOST_RECORDS = 1000
+"""A model that was trained on more does not name them."""
+
+LONGEST_RECORD_NAME = 200
+
+Purpose = Literal["known records", "new records"]
+
+
 class TrainingData(_Part):
     """The beats that the model has seen."""
 
@@ -43,6 +74,20 @@ class TrainingData(_Part):
     length_counts: list[int] | None = Field(None, description="of these beats by length, in equal bins")
     lowest: float | None = Field(None, description="value in these beats")
     highest: float | None = None
+    records: list[Annotated[str, Field(max_length=LONGEST_RECORD_NAME)]] | None = Field(
+        None, max_length=MOST_RECORDS, description="that these beats are from, where they are known and not too many"
+    )
+    made_for: Purpose | None = Field(
+        None,
+        description="'new records': it takes contexts, or whole records were held out to choose or evaluate it",
+    )
+
+    features: FeatureDistributions | None = Field(None, description="of a model that takes contexts")
+
+    @property
+    def known_records(self) -> list[str] | None:
+        """The only records that the model is made for; None where it is made for others too, or they are not known."""
+        return self.records if self.made_for == "known records" else None
 
 
 class Int8Calibration(_Part):

@@ -3,7 +3,7 @@
 import os
 import platform
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from lstm_fcn.data.beats import BEAT_LENGTH, SERIES_FREQUENCY, Beats, count_leng
 from lstm_fcn.data.labels import CLASSES, is_aami, long_names
 from lstm_fcn.model.config import NetworkConfig, Optimization
 from lstm_fcn.model.file import Model
-from lstm_fcn.model.header import Header, Scaling, TrainingData
+from lstm_fcn.model.header import LONGEST_RECORD_NAME, MOST_RECORDS, Header, Purpose, Scaling, TrainingData
 from lstm_fcn.model.network import LSTMFCN
 
 
@@ -64,19 +64,47 @@ def describe(
 
 
 def describe_data(
-    beats: Beats, classes: int, source: str, rows: str = "all", parent: str | None = None
+    beats: Beats,
+    classes: int,
+    source: str,
+    rows: str = "all",
+    parent: Model | None = None,
+    made_for: Purpose | None = None,
 ) -> TrainingData:
-    """Describe what beats were fitted."""
+    """Describe what beats were fitted.
+
+    Parameters
+    ----------
+    beats : Beats
+    classes : int
+    source, rows : str
+    parent : Model, optional
+        That the training began with; its records are known to the new one too.
+    made_for : str, optional
+    """
+    records = name_records(beats.records)
+    if parent is not None and records is not None:
+        known = parent.header.training_data.records
+        records = None if known is None else name_records([*records, *known])
     return TrainingData(
         source=_readable(source),
         rows=rows,
         class_counts=beats.class_counts(classes).tolist(),
         fingerprint=beats.fingerprint(),
-        parent=parent,
+        parent=None if parent is None else parent.reference,
         length_counts=count_lengths(beats.series),
         lowest=float(beats.series.min()),
         highest=float(beats.series.max()),
+        records=records,
+        made_for=made_for,
     )
+
+
+def name_records(records: Iterable[object] | None) -> list[str] | None:
+    """Name the records of some beats, each once; None where they are not known or more than a model file names."""
+    names = sorted({_readable(str(record)) for record in records}) if records is not None else []
+    is_short = len(names) <= MOST_RECORDS and all(len(name) <= LONGEST_RECORD_NAME for name in names)
+    return names if names and is_short else None
 
 
 def _readable(name: str) -> str:

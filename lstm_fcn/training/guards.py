@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from lstm_fcn.data.beats import Beats, UnlabelledBeats
 from lstm_fcn.errors import DataError
+from lstm_fcn.model.header import Purpose
 
 _FEWEST_BEATS = 50
 _BEATS_PER_VALUE = 10
@@ -169,3 +170,19 @@ def overlap_warnings(fitted: Beats, evaluated: Beats | UnlabelledBeats, name: st
                 "their patients are known to the model, so its figures on them say nothing of new patients"
             )
     return warnings
+
+
+def purpose(fitted: Beats, *evaluated: Beats | UnlabelledBeats | None) -> Purpose:
+    """Say what records a model is made for: new ones if whole records were held out to choose or to evaluate it.
+
+    Parameters
+    ----------
+    fitted : Beats
+    *evaluated : Beats, UnlabelledBeats or None
+        Each side that it is chosen or evaluated on; None where there is none.
+    """
+    if fitted.records is None:
+        return "known records"
+    known = set(map(str, fitted.records))
+    sides = [set(map(str, each.records)) for each in evaluated if each is not None and each.records is not None]
+    return "new records" if any(side and known.isdisjoint(side) for side in sides) else "known records"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from lstm_fcn.data.beats import Beats
+from lstm_fcn.data.beats import Beats, UnlabelledBeats
 from lstm_fcn.data.label_scheme import parse_classes
 from lstm_fcn.errors import SettingsError
 from lstm_fcn.model.device import choose_device, choose_precision
@@ -17,7 +17,7 @@ from lstm_fcn.settings.train import TrainSettings
 from lstm_fcn.training.artifacts import draw, write_history
 from lstm_fcn.training.checkpoint import Checkpoint
 from lstm_fcn.training.dataset import TrainingSet, read_other_rows, read_training_set, read_validation
-from lstm_fcn.training.guards import overlap_warnings, refuse_counting, refuse_label_leak
+from lstm_fcn.training.guards import overlap_warnings, purpose, refuse_counting, refuse_label_leak
 from lstm_fcn.training.loop import Execution, train
 from lstm_fcn.training.sampling import given_weights, select
 from lstm_fcn.training.validation import measure
@@ -71,12 +71,13 @@ class TrainingRun:
         log.info(
             *("stage=read beats=%s fitted=%d held_out=%d", settings.beats, len(self.fitted)), len(self.held_out or ())
         )
-        self._warn()
-
-    def _warn(self) -> None:
-        """Log what makes figures look better than they are."""
         length = self.data.beats.series.shape[1]
-        others = read_other_rows(self.settings.beats, self.settings.rows, length, spark=self._spark)
+        others = read_other_rows(settings.beats, settings.rows, length, spark=self._spark)
+        self._warn(others)
+        self.made_for = purpose(self.fitted, self.held_out, others)
+
+    def _warn(self, others: UnlabelledBeats | None) -> None:
+        """Log what makes figures look better than they are."""
         for name, evaluated in (("held-out", self.held_out), (f"not {self.settings.rows}", others)):
             for warning in overlap_warnings(self.fitted, evaluated, name) if evaluated is not None else ():
                 log.warning("stage=guards %s", warning)
@@ -119,8 +120,7 @@ class TrainingRun:
                 stop,
             ),
         )
-        parent = self.parent.reference if self.parent else None
-        source = describe_data(self.fitted, len(data.classes), settings.beats, data.rows, parent)
+        source = describe_data(self.fitted, len(data.classes), settings.beats, data.rows, self.parent, self.made_for)
         metrics = measure(network, self.fitted, self.held_out)
         header = describe(
             *(settings.model.stem, network, self.optimization, source, metrics),

@@ -7,13 +7,15 @@ from typing import NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from lstm_fcn.data.beats import Beats
 from lstm_fcn.errors import ModelError
 from lstm_fcn.model.config import Optimization
 from lstm_fcn.model.file import Model, serialize
-from lstm_fcn.model.provenance import describe
+from lstm_fcn.model.provenance import describe, name_records
 from lstm_fcn.model.search_space import SEARCHABLE
 from lstm_fcn.settings.tune import TuneSettings
 from lstm_fcn.training.dataset import TrainingSet
+from lstm_fcn.training.guards import purpose
 from lstm_fcn.tuning.trials import TrialResult
 
 _REAL = ("lr", "dropout")
@@ -93,7 +95,9 @@ class SearchResult(NamedTuple):
         return str(rows[list(columns)].to_string(index=False, float_format="%.4g"))
 
 
-def describe_best(model: Model, record: TrialResult, settings: TuneSettings, data: TrainingSet) -> bytes:
+def describe_best(
+    model: Model, record: TrialResult, settings: TuneSettings, data: TrainingSet, fitted: Beats, held_out: Beats
+) -> bytes:
     """Return a trial's model file, with all that `jobs/train.py` would say in it.
 
     Parameters
@@ -104,14 +108,18 @@ def describe_best(model: Model, record: TrialResult, settings: TuneSettings, dat
     settings : TuneSettings
     data : TrainingSet
         The beats of the search and the names of their classes.
+    fitted, held_out : Beats
+        Which of them the trials were fitted to and which were held out.
     """
     chosen = settings.model_dump() | {name: record.parameters[name] for name in SEARCHABLE}
+    about = {"source": settings.beats, "rows": data.rows, "records": name_records(fitted.records)}
+    about |= {"made_for": purpose(fitted, held_out)}
     network = model.network()
     described = describe(
         "best",
         network,
         Optimization(**{name: chosen[name] for name in Optimization.model_fields}),
-        model.header.training_data.model_copy(update={"source": settings.beats, "rows": data.rows}),
+        model.header.training_data.model_copy(update=about),
         model.header.metrics,
         classes=data.classes,
         labels=data.labels,

@@ -7,7 +7,17 @@ from lstm_fcn.evaluation.comparison import differences, mcnemar
 from lstm_fcn.evaluation.curves import CONFIDENCE_BINS, SCORE_BINS
 from lstm_fcn.evaluation.estimates import Counts, Probabilities, estimate
 from lstm_fcn.evaluation.metrics import confusion_rows
-from lstm_fcn.evaluation.report.content import Comparison, Content, Group, RowCounts, Strip, WrongBeat
+from lstm_fcn.evaluation.report.content import (
+    Comparison,
+    Content,
+    Ectopy,
+    Group,
+    RecordSummary,
+    RowCounts,
+    Run,
+    Strip,
+    WrongBeat,
+)
 
 
 def counts(records: int = 3) -> Counts:
@@ -39,6 +49,23 @@ def wrong_beats() -> list[WrongBeat]:
         WrongBeat({"record": "s<b>1", "sample": 7}, "S", "N", 0.91, series, 120.0, activation),
         WrongBeat({"id": 3}, "V", "N", 0.8, series),
     ]
+
+
+def summary(name: str, v: int) -> RecordSummary:
+    of_class = {"burden": 0.25 * v, "beats": v, "couplets": 3, "runs": 2, "longest_run": v, "fastest_run": 151.6}
+    figures = {f"v_{what}": value for what, value in of_class.items()} | {f"s_{what}": 0 for what in of_class}
+    figures |= {"s_longest_run": None, "s_fastest_run": None, "bigeminy": 4, "pauses": 1, "beats": 1234, "unscored": 5}
+    return RecordSummary(name, figures | {"hours": 24.0, "mean_rate": 71.2, "lowest_rate": None, "highest_rate": 140.0})
+
+
+def ectopy() -> Ectopy:
+    """Two records with V, one of them with a run, and none with S."""
+    ms = np.arange(-1500, 8500, 1000 / 360)
+    strip = Strip(ms, np.sin(ms / 100) + 0.2 * np.sin(ms / 900), "mV")
+    classes = ["N", "N", *"VVVV", None, *"NNNSNN"]
+    marks = [(-1400 + 700 * i, name) for i, name in enumerate(classes)]
+    run = Run("a long name/<208>", "V", 4, 151.6, 3725.9, strip, marks)
+    return Ectopy({"V": [summary("a long name/<208>", 40), summary("b", 8)], "S": []}, [run], has_recordings=True)
 
 
 def content(**changes: object) -> Content:
@@ -76,5 +103,6 @@ def content(**changes: object) -> Content:
         "worst": groups,
         "gallery": wrong_beats(),
         "comparison": comparison,
+        "ectopy": ectopy(),
     }
     return Content(**{**made, **changes})

@@ -7,9 +7,9 @@ import pytest
 
 from lstm_fcn.data.labels import CLASSES
 from lstm_fcn.evaluation.estimates import Counts, estimate
-from lstm_fcn.evaluation.report.content import RowCounts
+from lstm_fcn.evaluation.report.content import Ectopy, RowCounts
 from lstm_fcn.evaluation.report.page import render
-from tests.evaluation.report_content import content, counts
+from tests.evaluation.report_content import content, counts, ectopy
 
 
 class Page(HTMLParser):
@@ -55,11 +55,12 @@ def test_the_page_is_whole_and_holds_all_that_it_needs(text: str):
 
 def test_every_picture_has_a_text_alternative_with_its_figures(text: str):
     images = Page(text).images
-    assert len(images) == 5 + 3
+    assert len(images) == 5 + 3 + 1
     assert all(len(image["alt"]) > 40 for image in images)
     alternatives = " ".join(image["alt"] for image in images)
     assert "Beat of record 208, sample 12345: labelled F, predicted V with probability 0.998." in alternatives
     assert "What speaks most for V is at" in alternatives
+    assert "at its longest run of V. Predicted: N N V V V V not scored N N N S N N." in alternatives
 
 
 def test_pictures_take_the_pages_ink_in_light_and_dark(text: str):
@@ -99,6 +100,24 @@ def test_a_comparison_names_what_was_left_out(text: str):
     assert "4 that only these predictions have, 0 that only the others have" in words(text)
 
 
+def test_the_records_with_the_most_ectopic_beats_are_listed_with_their_longest_run(text: str):
+    seen = words(text)
+    assert "Most V (ventricular ectopic)" in seen
+    assert "a long name/&lt;208&gt; 10.00 % 40 beats 3 2 40 beats 152 /min 4 0.00 % 1,234 5 not scored 24.0" in seen
+    assert "71 /min \N{EN DASH} to 140" in seen
+    assert "begins 1:02:05 after the beginning of the record; 4 beats at 152 a minute." in seen
+    assert "No beat was predicted as S." in seen
+    assert "--records" not in seen
+
+
+def test_without_recordings_the_page_says_why_no_run_is_drawn():
+    shown = ectopy()
+    page = render(content(ectopy=Ectopy(shown.most, [], has_recordings=False)))
+    assert len(Page(page).images) == 5 + 3
+    assert "There are no strips of the ECG, since evaluate.py was not given the folder of the recordings" in words(page)
+    assert "most V and S beats" not in words(render(content(ectopy=None)))
+
+
 def test_predictions_without_probabilities_records_or_names_make_a_page_too():
     bare = Counts(CLASSES, counts().confusion[:1])
     shown = content(
@@ -114,6 +133,7 @@ def test_predictions_without_probabilities_records_or_names_make_a_page_too():
         worst=[],
         gallery=[],
         comparison=None,
+        ectopy=None,
     )
     page = render(shown)
     assert Page(page).open == []
@@ -144,6 +164,7 @@ def test_other_classes_have_no_columns_of_ec57():
                 worst=[],
                 gallery=[],
                 comparison=None,
+                ectopy=None,
             )
         )
     )

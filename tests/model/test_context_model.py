@@ -1,4 +1,5 @@
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,8 @@ from lstm_fcn.inference.onnx_export import onnx_file
 from lstm_fcn.model.config import ContextOptimization
 from lstm_fcn.model.context_network import ContextLSTMFCN
 from lstm_fcn.model.file import METADATA_KEY, Model, parse_model, serialize, write_model
-from tests.context_beats import make_contexts
+from lstm_fcn.training.contexts.distribution import describe_features
+from tests.context_beats import make_context_beats, make_contexts
 from tests.models import context_model
 
 LABELS = np.resize([0, 1, 2], 150)
@@ -77,6 +79,26 @@ def test_a_header_that_lies_is_refused_with_the_place(model: Model, part: str, v
     header = json.loads(model.header.model_dump_json()) | {part: value}
     content = safetensors.torch.save(model.any_network().state_dict(), {METADATA_KEY: json.dumps(header)})
     with pytest.raises(ModelError, match=f"m: its header is wrong at '{part}"):
+        parse_model(content, "m")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda features: features["edges"].pop("pre/mean"),
+        lambda features: features["counts"].update({"pre/mean": [1]}),
+        lambda features: features["farthest_ten"].update(other=1.0),
+        lambda features: features["edges"].update({"pre/mean": list(range(10))}),
+    ],
+)
+def test_distributions_that_are_not_of_the_features_are_refused(model: Model, change: Callable[[dict], object]):
+    header = json.loads(model.header.model_dump_json())
+    header["training_data"]["features"] = describe_features(make_context_beats()).model_dump()
+    content = safetensors.torch.save(model.any_network().state_dict(), {METADATA_KEY: json.dumps(header)})
+    assert parse_model(content, "m").header.training_data.features is not None
+    change(header["training_data"]["features"])
+    content = safetensors.torch.save(model.any_network().state_dict(), {METADATA_KEY: json.dumps(header)})
+    with pytest.raises(ModelError, match="m: its header is wrong at 'training_data.features"):
         parse_model(content, "m")
 
 

@@ -3,12 +3,15 @@ import pickle
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import safetensors.torch
 import torch
 
+from lstm_fcn.data.beats import Beats
 from lstm_fcn.errors import ModelError, StorageError
 from lstm_fcn.model.file import METADATA_KEY, Model, parse_model, read_model, write_model
+from lstm_fcn.model.provenance import describe_data, name_records
 from tests.models import header_of, make_network
 
 
@@ -40,6 +43,27 @@ def test_the_header_has_what_a_user_needs_to_know(model: Model):
     assert header["network"]["length"] == 187
     assert header["scaling"] == {"mean": 0.3, "std": 0.7}
     assert set(header["versions"]) == {"lstm_fcn", "git", "torch", "python"}
+
+
+def test_a_file_from_before_records_were_named_is_read(model: Model):
+    def forget(header: dict) -> None:
+        for name in ("records", "made_for"):
+            header["training_data"].pop(name)
+
+    assert parse_model(rebuilt(model, forget), "m").header.training_data.known_records is None
+
+
+def test_the_records_of_the_beats_are_named_and_those_of_the_parent(model: Model):
+    beats = Beats(np.ones((3, 187), np.float32), np.arange(3), np.array(["b", "a", "b"], object))
+    data = describe_data(beats, 5, "here", made_for="known records")
+    assert data.known_records == ["a", "b"]
+    parent = parse_model(rebuilt(model, lambda h: h["training_data"].update(records=["c", "a"])), "m")
+    assert describe_data(beats, 5, "here", parent=parent).records == ["a", "b", "c"]
+    assert describe_data(beats, 5, "here", parent=model).records is None  # it does not name its own
+    assert describe_data(Beats(beats.series, beats.labels), 5, "here").records is None
+    assert name_records(range(1000)) is not None
+    assert name_records(range(1001)) is None
+    assert name_records(["r" * 201]) is None
 
 
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(model: Model, tmp_path: Path):
@@ -110,6 +134,9 @@ def test_another_safetensors_file_is_refused():
         (lambda h: h.update(classes=["N"]), "expected 5 classes"),
         (lambda h: h.update(classes=["N"] * 5), "not distinct"),
         (lambda h: h["training_data"].update(fingerprint="x"), "training_data.fingerprint"),
+        (lambda h: h["training_data"].update(records=["r"] * 1001), "training_data.records"),
+        (lambda h: h["training_data"].update(records=["r" * 201]), "training_data.records.0"),
+        (lambda h: h["training_data"].update(made_for="all"), "training_data.made_for"),
     ],
 )
 def test_a_header_that_lies_is_refused_with_the_place(model: Model, change: Callable[[dict], None], where: str):

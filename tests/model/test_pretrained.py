@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from lstm_fcn.data.labels import CLASSES
+from lstm_fcn.data.labels import CLASSES, GROUP_OF_RECORD
 from lstm_fcn.errors import ModelError
 from lstm_fcn.inference.engine import Engine
 from lstm_fcn.model.file import load_model, pretrained
@@ -27,6 +27,10 @@ def test_the_model_for_new_patients_takes_contexts_and_has_not_seen_ds2():
     assert header.metrics["cv_macro_f1"] == pytest.approx(0.828, abs=0.001)
     assert not header.versions["git"].endswith("-dirty")
     assert all(source.startswith("out/") for source in header.training_data.source.split(", "))
+    records = set(header.training_data.records)
+    assert len(records) == 61
+    assert records & GROUP_OF_RECORD.keys() == {name for name, group in GROUP_OF_RECORD.items() if group == "DS1"}
+    assert header.training_data.known_records is None
 
 
 @pytest.mark.parametrize(("name", "rows"), [("mitbih", "split=train"), ("mitbih-inter-patient", "group=DS1")])
@@ -42,7 +46,16 @@ def test_each_is_small_and_says_what_it_was_trained_on(name: str, rows: str):
 
 
 def test_the_intra_patient_model_has_seen_all_training_beats():
-    assert load_model("mitbih").header.training_data.class_counts == [72471, 2223, 5788, 641, 6431]
+    data = load_model("mitbih").header.training_data
+    assert data.class_counts == [72471, 2223, 5788, 641, 6431]
+    assert data.known_records == sorted(GROUP_OF_RECORD)
+
+
+def test_the_inter_patient_model_names_the_records_that_it_was_fitted_to_and_is_for_others():
+    data = load_model("mitbih-inter-patient").header.training_data
+    assert len(data.records) == 17
+    assert {GROUP_OF_RECORD[name] for name in data.records} == {"DS1"}
+    assert data.known_records is None
 
 
 @pytest.mark.parametrize("name", NAMES)

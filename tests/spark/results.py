@@ -79,7 +79,7 @@ class Place:
 
 PREDICTIONS = (
     "record string, sample long, split string, label int, prediction int, probability array<float>, error string, "
-    "model string"
+    "model string, time_s double, lead string"
 )
 
 

@@ -82,6 +82,7 @@ def test_the_best_model_scores_as_its_row_says(halved: Path, table: Path):
     header = model.header
     assert header.training_data.fingerprint == beats.take(fitted).fingerprint()
     assert (header.training_data.source, header.training_data.rows) == (str(table), "split=train")
+    assert header.training_data.known_records == [f"r{i}" for i in range(10)]
     assert (header.classes, header.optimization.validation_share) == (list(CLASSES), 0.2)
     assert (header.network.hidden_size, header.optimization.lr) == (row.hidden_size, row.lr)
 

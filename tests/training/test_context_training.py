@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from jobs import train_context
-from lstm_fcn.context.form import CONTEXT_FORM, FEATURES
+from lstm_fcn.context.form import CONTEXT_FORM, FEATURE_GROUPS, FEATURES
 from lstm_fcn.errors import DataError, StoppedError
 from lstm_fcn.model.config import ContextConfig, ContextOptimization
 from lstm_fcn.model.file import read_model
@@ -165,6 +165,9 @@ def test_the_job_writes_a_model_with_the_figures_of_its_cross_validation(tmp_pat
     assert header.metrics.keys() == {"cv_macro_f1", "cv_accuracy", "cv_S_Se", "cv_S_+P", "cv_V_Se", "cv_V_+P"}
     assert header.metrics["cv_macro_f1"] > 0.8
     assert header.training_data.class_counts == [168, 48, 24, 0, 0]
+    assert header.training_data.records == [f"a{i}" for i in range(6)]
+    assert header.training_data.known_records is None
+    assert header.training_data.features.farthest_one.keys() == FEATURE_GROUPS.keys()
     given = tmp_path / "given.safetensors"
     train_context.main(
         ["--beats", path, "--model", str(given), "--threads", "1", *steps, "--offsets", "[0, -1.5, 0.5]"]

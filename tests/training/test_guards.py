@@ -4,7 +4,7 @@ import pytest
 from lstm_fcn.data.beats import BEAT_LENGTH, Beats, UnlabelledBeats
 from lstm_fcn.data.labels import CLASSES
 from lstm_fcn.errors import DataError
-from lstm_fcn.training.guards import overlap_warnings, refuse_label_leak
+from lstm_fcn.training.guards import overlap_warnings, purpose, refuse_label_leak
 from tests.beat_tables import make_beats
 
 COLUMNS = [f"x_{i}" for i in range(BEAT_LENGTH)]
@@ -86,3 +86,17 @@ def test_sides_that_share_nothing_give_no_warning():
     fitted = Beats(beats.series[:3], beats.labels[:3], np.array(["100"] * 3, object))
     assert not overlap_warnings(fitted, UnlabelledBeats(beats.series[3:], np.array(["101"] * 3, object)), "test")
     assert not overlap_warnings(fitted, UnlabelledBeats(beats.series[3:], None), "test")
+
+
+def test_a_model_is_for_new_records_where_whole_ones_were_held_out():
+    beats = make_beats(6)
+    fitted = Beats(beats.series, beats.labels, np.array(["100", "100", "101", "101", "102", "102"], object))
+    known, new = (
+        UnlabelledBeats(beats.series[:2], np.array(each, object)) for each in (["103", "102"], ["103", "104"])
+    )
+    assert purpose(fitted, None, new) == "new records"
+    assert purpose(fitted, new, known) == "new records"
+    for sides in ((), (None, None), (known,), (UnlabelledBeats(beats.series[:2], None),)):
+        assert purpose(fitted, *sides) == "known records"
+    assert purpose(Beats(beats.series, beats.labels), new) == "known records"
+    assert purpose(fitted, UnlabelledBeats(beats.series[:0], np.array([], object))) == "known records"

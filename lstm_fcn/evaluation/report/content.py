@@ -91,6 +91,67 @@ class Group:
 
 
 @dataclass(frozen=True)
+class RecordSummary:
+    """What was predicted in a record.
+
+    Attributes
+    ----------
+    name : str
+    figures : dict
+        Column -> value, as `lstm_fcn.spark.scoring.record_summary.summarize_records` names and defines them.
+    """
+
+    name: str
+    figures: Mapping[str, float | None]
+
+
+@dataclass(frozen=True)
+class Run:
+    """The longest run of a class in a record.
+
+    Attributes
+    ----------
+    record, class_ : str
+    beats : int
+    rate : float or None
+        Beats a minute.
+    begins_at : float
+        Of its first beat, s from the beginning of the record.
+    strip : Strip
+        The recording around it; its time is from this beat.
+    marks : sequence of (float, str or None)
+        Of the beats on the strip: ms from this beat, and the predicted class, None where it was not scored.
+    """
+
+    record: str
+    class_: str
+    beats: int
+    rate: float | None
+    begins_at: float
+    strip: Strip
+    marks: Sequence[tuple[float, str | None]]
+
+
+@dataclass(frozen=True)
+class Ectopy:
+    """The records with the most S and V beats.
+
+    Attributes
+    ----------
+    most : dict
+        Class -> its records, the largest burden first.
+    runs : sequence of Run
+        Of the first of them.
+    has_recordings : bool
+        Whether there was anything to draw the runs from.
+    """
+
+    most: Mapping[str, Sequence[RecordSummary]]
+    runs: Sequence[Run]
+    has_recordings: bool
+
+
+@dataclass(frozen=True)
 class Comparison:
     """Against other predictions of the same beats.
 
@@ -144,6 +205,7 @@ class Content:
     no_gallery : str or None
         Why there is none though it was asked for.
     comparison : Comparison or None
+    ectopy : Ectopy or None
     """
 
     run_id: str
@@ -166,3 +228,4 @@ class Content:
     gallery: Sequence[WrongBeat]
     comparison: Comparison | None
     no_gallery: str | None = None
+    ectopy: Ectopy | None = None

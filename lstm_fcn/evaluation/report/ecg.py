@@ -1,4 +1,4 @@
-"""One wrongly predicted beat as an ECG on its paper, with where in it the model saw the predicted class."""
+"""ECGs on their paper: a wrongly predicted beat, with where in it the model saw the class, and a run of beats."""
 
 import numpy as np
 from markupsafe import Markup
@@ -10,10 +10,11 @@ from matplotlib.ticker import MultipleLocator
 from numpy.typing import NDArray
 
 from lstm_fcn.data.beats import beat_lengths
-from lstm_fcn.evaluation.report.content import WrongBeat
+from lstm_fcn.evaluation.report.content import Run, WrongBeat
 from lstm_fcn.evaluation.report.drawing import ALARM, COLORS, picture, style
 
 _SIZE = (3.4, 2.2)
+_SIZE_OF_STRIP = (11, 2.1)
 _SMALL_SQUARE, _LARGE_SQUARE = (40, 0.1), (200, 0.5)
 """Of ECG paper: ms and mV."""
 
@@ -23,6 +24,9 @@ _STRONGEST = 0.7
 
 _EVERY_OTHER = 400
 """ms; a number at each large square would not fit."""
+
+_SECOND = 1000
+_NOT_SCORED = "?"
 
 _MOST_MILLIVOLTS = 20
 """The squares of a wilder signal would be too many to draw."""
@@ -49,6 +53,23 @@ def draw_beat(beat: WrongBeat) -> Markup:
         ax.set_xlabel("value" if beat.frequency is None and beat.strip is None else "ms from the R peak")
         ax.margins(x=0)
     return picture(figure, _alternative(beat))
+
+
+def draw_run(run: Run) -> Markup:
+    """Draw the recording around a run, with the predicted class over each beat."""
+    with style():
+        figure = Figure(figsize=_SIZE_OF_STRIP, layout="constrained")
+        ax = figure.subplots()
+        ax.plot(run.strip.ms, run.strip.values, color=COLORS[0], linewidth=1.1)
+        _rule_as_ecg_paper(ax, run.strip.unit)
+        ax.xaxis.set_major_formatter(lambda ms, _: f"{ms / 1000:.0f}" if ms % _SECOND == 0 else "")
+        ax.set(ylabel=run.strip.unit, xlabel="s from the first beat of the run")
+        ax.margins(x=0)
+        for ms, name in run.marks:
+            weight = "bold" if name == run.class_ else "normal"
+            ax.annotate(name or _NOT_SCORED, (ms, 1.01), None, ax.get_xaxis_transform(), ha="center", weight=weight)
+    predicted = " ".join(name or "not scored" for _, name in run.marks)
+    return picture(figure, f"ECG of record {run.record} at its longest run of {run.class_}. Predicted: {predicted}.")
 
 
 def _rule_as_ecg_paper(ax: Axes, unit: str) -> None:

@@ -10,7 +10,7 @@ from markupsafe import Markup
 from lstm_fcn.data.labels import is_aami
 from lstm_fcn.evaluation.metrics import OVERALL, MetricRow, by_name
 from lstm_fcn.evaluation.report.content import Content, Group
-from lstm_fcn.evaluation.report.ecg import draw_beat
+from lstm_fcn.evaluation.report.ecg import draw_beat, draw_run
 from lstm_fcn.evaluation.report.pictures import (
     draw_classes,
     draw_precision_recall,
@@ -36,7 +36,7 @@ _SHARES = ("accuracy", "balanced_accuracy", "ece")
 def render(content: Content) -> str:
     """Write the report: one HTML text with all its pictures, without scripts."""
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters |= {"figure": _figure, "share": _share, "spread": _spread}
+    environment.filters |= {"figure": _figure, "share": _share, "spread": _spread, "rounded": _rounded, "clock": _clock}
     template = resources.files("lstm_fcn.evaluation.report") / "report.html.j2"
     page = environment.from_string(template.read_text(encoding="utf-8"))
     estimates = by_name(content.estimates)
@@ -57,6 +57,7 @@ def render(content: Content) -> str:
             for name in content.counts.classes
         },
         group_rows=_group_rows,
+        runs=[(run, draw_run(run)) for run in content.ectopy.runs] if content.ectopy else [],
     )
 
 
@@ -102,6 +103,15 @@ def _figure(value: float | None) -> str:
 
 def _share(value: float | None) -> str:
     return _DASH if value is None else f"{value:.2%}".replace("%", " %")
+
+
+def _rounded(value: float | None, digits: int = 0) -> str:
+    return _DASH if value is None else f"{value:,.{digits}f}"
+
+
+def _clock(seconds: float) -> str:
+    minutes, second = divmod(int(seconds), 60)
+    return f"{minutes // 60}:{minutes % 60:02}:{second:02}"
 
 
 def _spread(estimate: MetricRow, as_share: bool = False) -> str:

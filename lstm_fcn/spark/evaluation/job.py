@@ -16,10 +16,17 @@ from lstm_fcn.errors import DataError, ModelError, SettingsError
 from lstm_fcn.evaluation.comparison import differences, mcnemar
 from lstm_fcn.evaluation.estimates import Counts, estimate
 from lstm_fcn.evaluation.metrics import MetricRow, confusion_rows
-from lstm_fcn.evaluation.report.content import Comparison, Content, Group, RowCounts, WrongBeat
+from lstm_fcn.evaluation.report.content import Comparison, Content, Ectopy, Group, RowCounts, WrongBeat
 from lstm_fcn.settings.evaluate import EvaluateSettings
 from lstm_fcn.spark.columns import gather_probabilities, probability_columns
 from lstm_fcn.spark.evaluation.counts import count_blocks, count_groups, count_worst_records, with_blocks
+from lstm_fcn.spark.evaluation.ectopy import (
+    as_sequences,
+    collect_ectopy,
+    partition_columns,
+    selects_whole_records,
+    sequence_columns,
+)
 from lstm_fcn.spark.evaluation.gallery import collect_wrong_beats, empty_keys, with_activations, with_strips
 from lstm_fcn.spark.evaluation.output import refuse_output
 from lstm_fcn.spark.evaluation.pairs import changed_sides, count_pairs, pair
@@ -91,7 +98,9 @@ class EvaluationRun:
         models = self._models(table)
         columns = self._columns(table)
         describe_jobs(self.spark, f"{self.run_id}: count the predictions")
-        rows, row_counts = self._normalize(table, settings.predictions, columns, settings.by)
+        sequences = sequence_columns(table, classes)
+        by = partition_columns(self.spark, self._place(settings.predictions)) if sequences else []
+        rows, row_counts = self._normalize(table, settings.predictions, columns, [*settings.by, *by, *sequences])
         log.info(
             *("stage=read run_id=%s rows=%d evaluated=%d failed=%d", self.run_id),
             *(row_counts.rows, row_counts.evaluated, row_counts.failed),
@@ -126,6 +135,7 @@ class EvaluationRun:
             gallery=gallery,
             no_gallery=no_gallery,
             comparison=self._compare(blocks),
+            ectopy=self._ectopy(rows, by) if sequences else None,
         )
 
     @property
@@ -144,17 +154,22 @@ class EvaluationRun:
         return {name: f"label {i}" for i, name in enumerate(self.classes)}
 
     def _open(self, source: str, flag: str) -> DataFrame:
-        inner = f"{source.rstrip('/')}/predictions"  # of what score.py wrote
-        if not is_table_name(source) and holds_files(self.spark, inner):
-            source = inner
-        types = {} if is_table_name(source) else written_types(self.spark, source)
-        table = filter_rows(read_table(self.spark, source, flag=flag, types=types), self.settings.where)
+        table = filter_rows(self._read(source, flag), self.settings.where)
         name = self.settings.probability
         if name is None:
             return table
         if name in table.columns or probability_columns(self.classes)[0] not in table.columns:
             return with_array(table, name)
         return gather_probabilities(table, name, self.classes)
+
+    def _place(self, source: str) -> str:
+        inner = f"{source.rstrip('/')}/predictions"  # of what score.py wrote
+        return inner if not is_table_name(source) and holds_files(self.spark, inner) else source
+
+    def _read(self, source: str, flag: str) -> DataFrame:
+        source = self._place(source)
+        types = {} if is_table_name(source) else written_types(self.spark, source)
+        return read_table(self.spark, source, flag=flag, types=types)
 
     def _require_these_classes(self, table: DataFrame) -> None:
         """Refuse predictions that name their classes otherwise than we would, where nobody has named them."""
@@ -238,6 +253,17 @@ class EvaluationRun:
         if self.model is not None:
             found = with_activations(found, self.model)
         return (found if settings.records is None else with_strips(found, settings.records)), None
+
+    def _ectopy(self, rows: DataFrame, by: Sequence[str]) -> Ectopy | None:
+        """Find the records with the most S and V beats; None where the rows do not show them."""
+        settings = self.settings
+        describe_jobs(self.spark, f"{self.run_id}: find the records with the most S and V beats")
+        if settings.where is not None:
+            all_rows = self._read(settings.predictions, "--predictions")
+            if not selects_whole_records(all_rows, settings.where, by):
+                log.info("stage=records not summarized: --where selects some beats of a record and not all")
+                return None
+        return collect_ectopy(as_sequences(rows, self.classes, by), by, settings.records)
 
     def _compare(self, predictions: DataFrame) -> Comparison | None:
         settings = self.settings

@@ -1,7 +1,7 @@
 """What a scoring run counts of the predictions that it has written; nothing collected grows with them."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,18 @@ from lstm_fcn.spark.sql import column
 
 if TYPE_CHECKING:
     from lstm_fcn.model.header import Header
+
+
+class _Entry(NamedTuple):
+    """The rows with one value of what is counted, the sum of their confidences, and how many values there are."""
+
+    rows: int
+    confidence: float
+    values: int
+
+
+_Entries = Mapping[tuple[str, str], _Entry]
+"""(what, value) -> its rows."""
 
 
 def count_predictions(
@@ -43,24 +55,26 @@ def count_predictions(
     confidence = F.lit(None) if several else likeliest_probability(predictions, header.classes)
     most = max(MOST_VALUES, len(header.classes) ** 2, LENGTH_BINS)
     entries = _count_entries(predictions, _entries(predictions, header, label), confidence, most)
-    lengths = {value: count for (what, value), (count, _) in entries.items() if what == "length"}
-    scored, failed = sum(lengths.values()), entries.get(("failed", ""), (0, 0.0))[0]
-    confident = sum(total for (what, _), (_, total) in entries.items() if what == "length")
+    lengths = {value: entry.rows for (what, value), entry in entries.items() if what == "length"}
+    scored, failed = sum(lengths.values()), entries.get(("failed", ""), _Entry(0, 0.0, 0)).rows
+    confident = sum(entry.confidence for (what, _), entry in entries.items() if what == "length")
     counts = ScoredRows(
         rows=scored + failed,
         scored=scored,
         failed=failed,
         errors=_most_frequent(entries, "error"),
-        predicted={value: count for (what, value), (count, _) in entries.items() if what == "class"},
+        predicted={value: entry.rows for (what, value), entry in entries.items() if what == "class"},
         lengths=[lengths.get(str(i), 0) for i in range(LENGTH_BINS)],
         mean_confidence=confident / scored if scored and not several else None,
         unknown_labels=_most_frequent(entries, "unknown"),
+        unknown_records=_most_frequent(entries, "record"),
+        unknown_record_count=max((entry.values for (what, _), entry in entries.items() if what == "record"), default=0),
     )
     confusion = np.zeros((len(header.classes), len(header.classes)), np.int64)
-    for (what, value), (count, _) in entries.items():
+    for (what, value), entry in entries.items():
         if what == "confusion":
             true, predicted = map(int, value.split())
-            confusion[true, predicted] = count
+            confusion[true, predicted] = entry.rows
     return counts, confusion
 
 
@@ -79,26 +93,32 @@ def _entries(predictions: DataFrame, header: "Header", label: str | None) -> Col
     if header.network.task == "multilabel":
         scored = F.concat(scored, F.transform("predicted_class", lambda name: _entry("class", name)))
     failed = F.array(_entry("failed", F.lit("")), _entry("error", F.col("error")))
-    return F.when(F.col("error").isNull(), scored).otherwise(failed)
+    entries = F.when(F.col("error").isNull(), scored).otherwise(failed)
+    known_records = header.training_data.known_records
+    if known_records is None or "record" not in predictions.columns:
+        return entries
+    record = F.col("record").cast("string")
+    unknown = F.array(_entry("record", F.when(~record.isin(known_records), record)))
+    return F.concat(entries, F.filter(unknown, lambda entry: entry["value"].isNotNull()))
 
 
 def _entry(what: str, value: Column) -> Column:
     return F.struct(F.lit(what).alias("what"), value.cast("string").alias("value"))
 
 
-def _count_entries(
-    predictions: DataFrame, entries: Column, confidence: Column, most: int
-) -> dict[tuple[str, str], tuple[int, float]]:
+def _count_entries(predictions: DataFrame, entries: Column, confidence: Column, most: int) -> _Entries:
     """Count the rows of each (what, value), and add up their confidences; of each `what` the most frequent values."""
     rows = predictions.select(F.explode(entries).alias("entry"), confidence.cast("double").alias("confidence"))
     counted = rows.groupBy("entry.what", "entry.value").agg(
         F.count(F.lit(1)).alias("count"), F.sum("confidence").alias("confidence")
     )
-    place = F.row_number().over(Window.partitionBy("what").orderBy(F.desc("count"), "value"))
-    found = counted.withColumn("place", place).where(F.col("place") <= most).orderBy("what", "place").collect()
-    return {(row["what"], row["value"]): (row["count"], row["confidence"] or 0.0) for row in found}
+    of_what = Window.partitionBy("what")
+    place = F.row_number().over(of_what.orderBy(F.desc("count"), "value"))
+    placed = counted.withColumns({"place": place, "values": F.count(F.lit(1)).over(of_what)})
+    found = placed.where(F.col("place") <= most).orderBy("what", "place").collect()
+    return {(row["what"], row["value"]): _Entry(row["count"], row["confidence"] or 0.0, row["values"]) for row in found}
 
 
-def _most_frequent(entries: Mapping[tuple[str, str], tuple[int, float]], wanted: str) -> dict[str, int]:
-    found = {value: count for (what, value), (count, _) in entries.items() if what == wanted}
+def _most_frequent(entries: _Entries, wanted: str) -> dict[str, int]:
+    found = {value: entry.rows for (what, value), entry in entries.items() if what == wanted}
     return dict(list(found.items())[:MOST_VALUES])

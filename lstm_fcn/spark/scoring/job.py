@@ -4,14 +4,17 @@ import hashlib
 import json
 import logging
 import time
+from collections.abc import Mapping
 from datetime import datetime, timezone
 from importlib.metadata import version
-from typing import Literal
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Literal
 
 import pyspark
 from pyspark.sql import DataFrame, SparkSession
 
 import lstm_fcn
+from lstm_fcn.data.labels import is_aami
 from lstm_fcn.errors import BusyError, DataError, SettingsError
 from lstm_fcn.evaluation.metrics import MetricRow, metric_rows
 from lstm_fcn.settings.score import ScoreSettings
@@ -21,7 +24,7 @@ from lstm_fcn.spark.models import fetch_model
 from lstm_fcn.spark.partition_types import type_names
 from lstm_fcn.spark.scoring.counts import count_predictions
 from lstm_fcn.spark.scoring.destination import open_output
-from lstm_fcn.spark.scoring.drift import drift
+from lstm_fcn.spark.scoring.drift import context_drift, drift
 from lstm_fcn.spark.scoring.incremental import has_scored, with_content
 from lstm_fcn.spark.scoring.input import label_column, open_beats, version_of_beats
 from lstm_fcn.spark.scoring.lock import hold
@@ -44,7 +47,12 @@ from lstm_fcn.spark.scoring.task_size import FEW_ROWS, beats_a_minute, cut
 from lstm_fcn.spark.session import describe_jobs, new_run_id
 from lstm_fcn.spark.udf import add_predictions, scoring_function
 
+if TYPE_CHECKING:
+    from lstm_fcn.model.header import Header
+
 log = logging.getLogger(__name__)
+
+_RECORDS_NAMED = 3
 
 _DECIDING = {"beats_format", "beats_options", "beat", "beat_prefix", "form", "precision"}
 """The settings that decide a prediction, besides the model."""
@@ -258,9 +266,12 @@ class ScoringRun:
         require_same(wanted, survey(staged, by, self._carried), by, compare_values=self.settings.limit is None)
         counts, confusion = count_predictions(staged, self.model.header, self.label)
         _log_counts(counts, self.run_id)
+        _warn_of_unknown_records(counts, self.model.header, self.run_id)
         self._refuse_too_many_errors(counts)
         metrics = [] if self.label is None else metric_rows(confusion, self.model.header.classes)
-        return self._manifest(plan, counts, metrics, beats_per_second=rate)
+        features = self.model.header.training_data.features
+        far = {} if features is None else context_drift(beats, self._beat, plan.rows, features, self.run_id)
+        return self._manifest(plan, counts, metrics, beats_per_second=rate, far=far)
 
     def _refuse_too_many_errors(self, counts: ScoredRows) -> None:
         most = self.settings.max_error_fraction
@@ -281,6 +292,7 @@ class ScoringRun:
         *,
         status: Literal["done", "failed"] = "done",
         beats_per_second: float | None = None,
+        far: Mapping[str, float | None] = MappingProxyType({}),
         reason: str | None = None,
     ) -> Manifest:
         data, header, is_done = self.model.header.training_data, self.model.header, status == "done"
@@ -302,7 +314,7 @@ class ScoringRun:
             versions={"lstm_fcn": lstm_fcn.__version__, "torch": version("torch"), "pyspark": pyspark.__version__},
             settings=self.settings.model_dump(mode="json"),
             counts=counts,
-            drift=drift(counts, header.classes, data.class_counts, data.length_counts),
+            drift={**drift(counts, header.classes, data.class_counts, data.length_counts), **far},
             scored=list(plan.score) if is_done else [],
             removed=list(plan.remove) if is_done else [],
             replaced=self._replaced if is_done else None,
@@ -328,6 +340,19 @@ def _log_counts(counts: ScoredRows, run_id: str) -> None:
         level = logging.INFO if value == "None" else logging.WARNING  # a beat without a label is nothing odd
         reason = "the model does not know this label"
         log.log(level, "stage=check run_id=%s left_out=%d label=%s reason=%r", run_id, count, value, reason)
+
+
+def _warn_of_unknown_records(counts: ScoredRows, header: "Header", run_id: str) -> None:
+    if not counts.unknown_record_count:
+        return
+    some = [repr(name) for name in counts.unknown_records][:_RECORDS_NAMED]
+    more = [] if counts.unknown_record_count == len(some) else ["..."]
+    way_out = "--model new-patients" if is_aami(header.classes) else "a model that was trained with records held out"
+    log.warning(
+        "stage=check run_id=%s unknown_records=%d (%s): the model %s is made for the records that it was trained on; "
+        "for others use %s",
+        *(run_id, counts.unknown_record_count, ", ".join([*some, *more]), header.name, way_out),
+    )
 
 
 def _now() -> str:

@@ -43,6 +43,11 @@ class ScoredRows(_Part):
     lengths: list[int] = Field(default=[], description="scored rows by the beat's length, in equal bins")
     mean_confidence: float | None = Field(None, description="mean probability of the likeliest class")
     unknown_labels: dict[str, int] = Field(default={}, description="label that the model does not know -> rows")
+    unknown_records: dict[str, int] = Field(
+        default={},
+        description="record that the model, made for known ones, was not trained on -> rows; the most frequent",
+    )
+    unknown_record_count: int = Field(0, description="all such records")
 
 
 class Manifest(_Part):

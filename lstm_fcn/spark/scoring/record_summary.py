@@ -39,12 +39,15 @@ _NEEDED = {"record": ("string",), "time_s": ("double", "float")}
 
 def can_summarize(beats: DataFrame, header: "Header") -> bool:
     """Check whether the records of a beat table can be summarized; where a column is missing, log so."""
-    if not is_aami(header.classes) or header.network.task == "multilabel":
-        return False
+    return is_aami(header.classes) and header.network.task != "multilabel" and has_times(beats)
+
+
+def has_times(beats: DataFrame) -> bool:
+    """Check whether a table has the record and the time of each beat; where a column is missing, log so."""
     types = dict(beats.dtypes)
     odd = [name for name, expected in _NEEDED.items() if types.get(name) not in expected]
     if odd:
-        log.info("stage=start records are not summarized: the beat table has no column %s", " and no ".join(odd))
+        log.info("stage=records not summarized: the table of beats has no column %s", " and no ".join(odd))
     return not odd
 
 
@@ -82,16 +85,8 @@ def summarize_records(predictions: DataFrame, partition_by: Sequence[str]) -> Da
         A beat that could not be scored and a gap end a run. Definitions: Steinberg et al. 2017, ISHNE-HRS expert
         consensus statement on ambulatory ECG, Heart Rhythm 14(7), e55.
     """
-    keys = list(dict.fromkeys([*partition_by, "record"]))
-    rows = predictions.where("record IS NOT NULL AND time_s IS NOT NULL").select(
-        *map(column, keys),
-        F.col("time_s").alias("_time"),
-        F.when(F.col("error").isNull(), F.col("predicted_class")).alias("_class"),
-        likeliest_probability(predictions, CLASSES).alias("_confidence"),
-        "model",
-        "run_id",
-    )
-    rows = _with_runs(rows, keys)
+    keys = record_keys(partition_by)
+    rows = _with_runs(_beats(predictions, [*keys, "model", "run_id"]), keys)
     ectopic = [each for name in ECTOPIC for each in _ectopic(name)]
     scored = F.count("_class")
     in_bigeminy = F.col("_v_in_alternation") >= _SHORTEST_BIGEMINY
@@ -108,6 +103,58 @@ def summarize_records(predictions: DataFrame, partition_by: Sequence[str]) -> Da
         F.try_divide(_count(F.col("_class").isNotNull() & (F.col("_confidence") < SURE)), scored).alias("unsure"),
         F.first("model").alias("model"),
         F.first("run_id").alias("run_id"),
+    )
+
+
+def record_keys(partition_by: Sequence[str]) -> list[str]:
+    """Name the columns that say which record a beat is of."""
+    return list(dict.fromkeys([*partition_by, "record"]))
+
+
+def around_longest_runs(
+    predictions: DataFrame, partition_by: Sequence[str], of: str, before: float, after: float
+) -> DataFrame:
+    """Find the beats around the first beat of each record's longest run of a class; of equal ones the first.
+
+    Parameters
+    ----------
+    predictions : DataFrame
+        As `summarize_records` takes them, with `sample` and `lead` too.
+    partition_by : sequence of str
+    of : str
+        The class.
+    before, after : float
+        Seconds.
+
+    Returns
+    -------
+    DataFrame
+        A row a beat, of the records that have such a run: what names the record, `sample`, `lead`, `time_s`, `class`
+        (NULL for a beat that was not scored), and of the run `begins_at` (s), `beats` and `rate` (beats a minute).
+    """
+    keys = record_keys(partition_by)
+    rows = _with_runs(_beats(predictions, [*keys, "sample", "lead"]), keys)
+    is_first = (F.col("_class") == of) & F.col("_begins_run") & (F.col("_in_run") >= _SHORTEST_RUN)
+    run = F.struct("_in_run", (-F.col("_time")).alias("_sooner"), "_rate_of_run")
+    longest = F.max(F.when(is_first, run)).over(Window.partitionBy(*map(column, keys)))
+    since = F.col("time_s") - F.col("begins_at")
+    found = rows.withColumn("_run", longest).select(
+        *(column(name) for name in (*keys, "sample", "lead")),
+        F.col("_time").alias("time_s"),
+        F.col("_class").alias("class"),
+        (-F.col("_run._sooner")).alias("begins_at"),
+        F.col("_run._in_run").alias("beats"),
+        F.col("_run._rate_of_run").alias("rate"),
+    )
+    return found.where(since.between(-before, after))
+
+
+def _beats(predictions: DataFrame, carried: Sequence[str]) -> DataFrame:
+    return predictions.where("record IS NOT NULL AND time_s IS NOT NULL").select(
+        *map(column, carried),
+        F.col("time_s").alias("_time"),
+        F.when(F.col("error").isNull(), F.col("predicted_class")).alias("_class"),
+        likeliest_probability(predictions, CLASSES).alias("_confidence"),
     )
 
 

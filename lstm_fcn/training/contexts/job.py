@@ -14,10 +14,11 @@ from lstm_fcn.data.labels import CLASSES, long_names
 from lstm_fcn.model.context_network import PREDICTED, ContextLSTMFCN
 from lstm_fcn.model.file import read_model, write_model
 from lstm_fcn.model.header import Header, Scaling, TrainingData
-from lstm_fcn.model.provenance import versions
+from lstm_fcn.model.provenance import name_records, versions
 from lstm_fcn.settings.train_context import TrainContextSettings
 from lstm_fcn.training.contexts.branches import fit
 from lstm_fcn.training.contexts.data import ContextBeats, read_context_beats
+from lstm_fcn.training.contexts.distribution import describe_features
 from lstm_fcn.training.contexts.folds import best_offsets, confusion_of, held_out_scores, macro_f1, record_folds
 
 if TYPE_CHECKING:
@@ -109,6 +110,9 @@ class ContextTrainingRun:
                 rows=f"all{left_out}",
                 class_counts=np.bincount(beats.labels, minlength=len(CLASSES)).tolist(),
                 fingerprint=beats.fingerprint(),
+                records=name_records(beats.names),
+                made_for="new records",
+                features=describe_features(beats),
             ),
             metrics=metrics,
             versions=versions(),

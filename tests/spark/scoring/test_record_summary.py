@@ -6,7 +6,7 @@ import pytest
 from pyspark.sql import Row, SparkSession
 from pyspark.sql import functions as F
 
-from lstm_fcn.spark.scoring.record_summary import summarize_records
+from lstm_fcn.spark.scoring.record_summary import around_longest_runs, summarize_records
 
 SCHEMA = (
     "record string, time_s double, predicted_class string, error string, probability array<double>, model string, "
@@ -110,3 +110,19 @@ def test_each_record_of_each_partition_is_a_row_and_beats_without_a_record_are_l
     )
     summary = summarize_records(beats, ["day"]).collect()
     assert {(row.day, row.record, row.beats) for row in summary} == {(d, r, 3) for d in "12" for r in "ab"}
+
+
+def test_the_beats_around_the_first_beat_of_the_longest_run_are_found(spark: SparkSession):
+    classes = "NVVVNN-NVVVVNNVVVVN"
+    rows = [("a", 10 * i, "II", 0.5 * i, each if each != "-" else None) for i, each in enumerate(classes)]
+    rows += [("b", 10 * i, "II", 0.5 * i, each) for i, each in enumerate("NVVNSSSN")]
+    schema = "record string, sample long, lead string, time_s double, predicted_class string"
+    table = spark.createDataFrame(rows, schema).selectExpr(
+        "*", "IF(predicted_class IS NULL, 'flat', NULL) AS error", "array(1d) AS probability"
+    )
+    found = around_longest_runs(table, [], "V", before=1.0, after=2.5).orderBy("time_s").collect()
+    assert [row["class"] for row in found] == [None, *"NVVVVNN"[:7]]
+    assert {(row["record"], row["begins_at"], row["beats"], row["rate"], row["lead"]) for row in found} == {
+        ("a", 4.0, 4, 120.0, "II")
+    }
+    assert [row["sample"] for row in found] == list(range(60, 140, 10))

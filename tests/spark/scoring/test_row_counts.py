@@ -64,6 +64,20 @@ def test_labels_that_the_model_does_not_know_are_counted_and_stay_out(spark: Spa
     assert counts.unknown_labels == {"7": 2, "None": 1, "-1": 1}
 
 
+@pytest.mark.parametrize(("made_for", "unknown"), [("known records", 23), ("new records", 0)])
+def test_records_that_a_model_for_known_ones_does_not_know_are_counted(
+    spark: SparkSession, header: Header, made_for: str, unknown: int
+):
+    table = predictions(spark, *[(0, 0, None)] * 98, (0, None, "short"), (0, 0, None)).selectExpr(
+        "*", "IF(beat_length > 90, NULL, concat('r', int(coalesce(beat_length, 1) % 25))) AS record"
+    )
+    data = header.training_data.model_copy(update={"records": ["r0", "r1"], "made_for": made_for})
+    counts, _ = count_predictions(table, header.model_copy(update={"training_data": data}), "label")
+    assert (counts.rows, counts.scored, counts.unknown_record_count) == (100, 99, unknown)
+    assert list(counts.unknown_records.items())[:2] == [("r10", 4), ("r11", 4)][:unknown]
+    assert len(counts.unknown_records) == min(unknown, 20)
+
+
 def test_what_was_predicted_is_counted_by_class_and_by_length(spark: SparkSession, header: Header):
     counts, _ = count_predictions(predictions(spark, *[(0, i % 2, None) for i in range(187)]), header, None)
     assert counts.predicted == {"N": 94, "S": 93}

@@ -9,6 +9,7 @@ from pyspark.sql import SparkSession
 
 from lstm_fcn.data.beats import Beats
 from lstm_fcn.errors import DataError
+from lstm_fcn.model.file import Model, write_model
 from lstm_fcn.spark.files import LocalFiles
 from lstm_fcn.spark.scoring.table_output import TableOutput
 from tests.spark.results import BY_DAY, Killed, Place, dying_at
@@ -115,3 +116,27 @@ def test_a_table_whose_run_died_before_its_records_gets_them_from_the_next_one(
     assert records(place) == {("1", "a"): 3}
     run(table, place, *BY_DAY, "--incremental")
     assert records(place) == {("1", "b"): 2}
+
+
+@pytest.mark.parametrize("made_for", ["known records", "new records"])
+def test_a_model_for_known_records_warns_of_others(
+    folder: Place,
+    run: Callable,
+    write: Callable,
+    model: Model,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    made_for,
+):
+    data = model.header.training_data.model_copy(update={"records": ["a", "z"], "made_for": made_for})
+    header = model.header.model_copy(update={"training_data": data, "name": "mine"})
+    write_model(tmp_path / "mine.safetensors", model.network(), header)
+    run(write({1: {"a": 3, "b": 4, "c": 3, "d": 2, "e": 1}}), folder, model=tmp_path / "mine.safetensors")
+    warnings = [record.getMessage() for record in caplog.records if "unknown_records" in record.getMessage()]
+    if made_for == "new records":
+        assert warnings == []
+        return
+    (warning,) = warnings
+    assert "unknown_records=4 ('b', 'c', 'd', ...): the model mine is made for the records that it was" in warning
+    assert warning.endswith("for others use --model new-patients")
+    assert folder.manifests()[-1].counts.unknown_records == {"b": 4, "c": 3, "d": 2, "e": 1}
