@@ -48,7 +48,7 @@ class TrainingRun:
         if settings.model.is_dir():
             raise SettingsError(f"expected --model to name a file, found the folder {settings.model}")
         torch.set_num_threads(settings.threads or os.cpu_count() or 1)
-        self.settings, self._spark = settings, spark
+        self.settings = settings
         self.parent = load_model(settings.init_from) if settings.init_from else None
         scheme, task = parse_classes(settings.classes), settings.task
         if self.parent is not None:
@@ -72,7 +72,7 @@ class TrainingRun:
             *("stage=read beats=%s fitted=%d held_out=%d", settings.beats, len(self.fitted)), len(self.held_out or ())
         )
         length = self.data.beats.series.shape[1]
-        others = read_other_rows(settings.beats, settings.rows, length, spark=self._spark)
+        others = read_other_rows(settings.beats, settings.rows, length, spark=spark)
         self._warn(others)
         self.made_for = purpose(self.fitted, self.held_out, others)
 
