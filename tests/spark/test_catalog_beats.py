@@ -47,6 +47,7 @@ def table(spark: SparkSession, files: Path) -> Iterator[str]:
     spark.sql("DROP TABLE default.beats_to_see")
 
 
+@pytest.mark.both_sparks
 def test_a_table_of_the_catalog_is_read_as_its_files_are(spark: SparkSession, files: Path, table: str):
     expected = read_training_set(str(files), "split=train", "multiclass")
     for rows in ("split=train", "day=2026-01-31"):

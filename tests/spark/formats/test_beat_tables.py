@@ -54,6 +54,7 @@ def commits(spark: SparkSession, table: TableName) -> int:
     return spark.sql(f"DESCRIBE HISTORY {table}").count()
 
 
+@pytest.mark.both_sparks
 @each_layout
 def test_records_are_replaced_one_by_one_and_the_rest_stays(warehouse: SparkSession, table: TableName, layout: str):
     make(warehouse, table, layout)
