@@ -27,6 +27,7 @@ def test_the_model_for_new_patients_takes_contexts_and_has_not_seen_ds2():
     assert header.metrics["cv_macro_f1"] == pytest.approx(0.828, abs=0.001)
     assert not header.versions["git"].endswith("-dirty")
     assert all(source.startswith("out/") for source in header.training_data.source.split(", "))
+    assert header.training_data.features is not None
     records = set(header.training_data.records)
     assert len(records) == 61
     assert records & GROUP_OF_RECORD.keys() == {name for name, group in GROUP_OF_RECORD.items() if group == "DS1"}
