@@ -137,21 +137,25 @@ def main(arguments: Sequence[str]) -> None:
     settings = load_settings(TrainContextSettings, arguments, "ablate_context.py")
     torch.set_num_threads(settings.threads or 1)
     study = Study(read_context_beats(settings.beats, settings.leave_out), settings)
+    ds1, first_leads = study.beats.leads < 2, study.beats.leads % 2 == 0
+    training = (("trained on DS1 alone", ds1), ("trained on first leads alone", first_leads))
     print(f"{'':<52}{'macro':>7}{'S':>7}{'V':>7}{'change':>8}{'low':>8}{'high':>8}")
-    rhythm, odds = study.rhythm(), study.shape()
-    whole = study.confusions(rhythm, odds)
-    study.report("all of it", whole, whole)
-    study.report("without the shape branch", study.confusions(rhythm), whole)
+    rhythm = study.rhythm()
+    alone = study.confusions(rhythm)
+    study.report("the rhythm branch alone", alone, alone)
     for name, pattern in GROUPS.items():
         kept = [each for each in FEATURES if not re.fullmatch(pattern, each)]
-        study.report(f"features without {name}", study.confusions(study.rhythm(kept), odds), whole)
-    study.report("features of the rhythm alone", study.confusions(study.rhythm(RHYTHM_FEATURES), odds), whole)
-    study.report("features of the shape alone", study.confusions(study.rhythm(SHAPE_FEATURES), odds), whole)
-    ds1, first_leads = study.beats.leads < 2, study.beats.leads % 2 == 0
-    for name, rows in (("trained on DS1 alone", ds1), ("trained on first leads alone", first_leads)):
-        study.report(name, study.confusions(study.rhythm(rows=rows), study.shape(rows=rows)), whole)
+        study.report(f"  without {name}", study.confusions(study.rhythm(kept)), alone)
+    study.report("  with the features of the rhythm alone", study.confusions(study.rhythm(RHYTHM_FEATURES)), alone)
+    study.report("  with the features of the shape alone", study.confusions(study.rhythm(SHAPE_FEATURES)), alone)
+    for name, rows in training:
+        study.report(f"  {name}", study.confusions(study.rhythm(rows=rows)), alone)
+    whole = study.confusions(rhythm, study.shape())
+    study.report("both branches", whole, whole)
     for name, channels in (("window", (1, 0)), ("difference from the template", (0, 1))):
-        study.report(f"shape: the {name} alone", study.confusions(rhythm, study.shape(channels)), whole)
+        study.report(f"  shape: the {name} alone", study.confusions(rhythm, study.shape(channels)), whole)
+    for name, rows in training:
+        study.report(f"  {name}", study.confusions(study.rhythm(rows=rows), study.shape(rows=rows)), whole)
     print(processor())
 
 
