@@ -72,6 +72,7 @@ def test_records_are_replaced_one_by_one_and_the_rest_stays(warehouse: SparkSess
     assert left_beside(warehouse, str(table)) == []
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("layout", ["delta"])  # Iceberg has no CHECK
 def test_a_table_that_refuses_a_record_stays_as_it_is(warehouse: SparkSession, table: TableName, layout: str):
     write(prepared(warehouse, {"a": 3, "b": 2}), table, layout)
