@@ -149,7 +149,7 @@ class TableOutput:
         # Between the check and this moment, others could have written to the staging.
         staged = self._spark.table(_staging(self._table, manifest.run_id)).count()
         if staged != manifest.counts.rows:
-            reason = f"{manifest.counts.rows} rows were written to the staging, and {staged} are there now"
+            reason = f"{manifest.counts.rows} rows were written to the staging, but it holds {staged} now"
             self.note_failure(_failed(manifest, reason))
             raise DataError(reason)
         self._runs.add(manifest, PUBLISHING, self._companions)

@@ -114,7 +114,7 @@ def test_rows_that_come_into_the_staging_of_a_run_are_not_published_unseen(
         publish(self, manifest)
 
     monkeypatch.setattr(TableOutput, "publish", double_first)
-    with pytest.raises(DataError, match="all rows: 4 rows were read but 8 written"):
+    with pytest.raises(DataError, match="4 rows were written to the staging, but it holds 8 now"):
         run(table, place, *BY_DAY)
 
 
