@@ -248,10 +248,7 @@ class ScoringRun:
         by, spark = self.output.partition_by, self.beats.sparkSession
         whole = len(plan.score) == len(plan.found)
         beats = self.beats if whole else in_partitions(self.beats, by, plan.score)
-        if plan.rows > FEW_ROWS:
-            a_minute = beats_a_minute(self.model, self.settings.precision, self.settings.batch_size)
-            beats = cut(beats, plan.rows, plan.bytes, a_minute)
-        predictions = self._predict(beats)
+        predictions = self._predict(self._in_tasks(beats, plan))
         self.output.require_fit(predictions, keeps=bool(plan.keep))
         describe_jobs(spark, f"{self.run_id}: score {plan.rows} beats with {self.model.reference}")
         began = time.monotonic()
@@ -272,6 +269,13 @@ class ScoringRun:
         features = self.model.header.training_data.features
         far = {} if features is None else context_drift(beats, self._beat, plan.rows, features, self.run_id)
         return self._manifest(plan, counts, metrics, beats_per_second=rate, far=far)
+
+    def _in_tasks(self, beats: DataFrame, plan: Plan) -> DataFrame:
+        """Cut the beats into tasks of a minute at most, if they are worth more than one."""
+        if plan.rows <= FEW_ROWS:
+            return beats
+        a_minute = beats_a_minute(self.model, self.settings.precision, self.settings.batch_size)
+        return cut(beats, plan.rows, plan.bytes, a_minute)
 
     def _refuse_too_many_errors(self, counts: ScoredRows) -> None:
         most = self.settings.max_error_fraction
