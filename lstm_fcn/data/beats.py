@@ -26,6 +26,9 @@ BEAT_LENGTH = 187
 SERIES_FREQUENCY = 120.0
 """Of a beat's values, Hz: the records' 360 Hz, every third sample. (The literature says 125 Hz.)"""
 
+NOT_KNOWN = -1
+"""Label of a beat that has none, where labels are positions among the classes."""
+
 BEAT_SCHEMA = (
     "record string, sample long, symbol string, label int, length int, beat array<float>, split string, "
     f"`group` string, fs double, lead string, time_s double, annotator string, {CONTEXT_FORM} array<float>"
@@ -46,12 +49,15 @@ class Beats:
         The record that each beat is from, where it is known.
     weights : (n,) float32 array, optional
         How much each beat counts in training, where they do not count the same.
+    targets : (n, C) float32 array, optional
+        Probabilities to learn beside the labels (`lstm_fcn.training.distillation`); a label can then be `NOT_KNOWN`.
     """
 
     series: NDArray[np.float32]
     labels: NDArray[np.int64]
     records: NDArray[np.object_] | None = None
     weights: NDArray[np.float32] | None = None
+    targets: NDArray[np.float32] | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -63,11 +69,14 @@ class Beats:
             self.labels[rows],
             None if self.records is None else self.records[rows],
             None if self.weights is None else self.weights[rows],
+            None if self.targets is None else self.targets[rows],
         )
 
     def class_counts(self, classes: int) -> NDArray[np.int64]:
         """Count the beats of each class."""
-        return np.bincount(self.labels, minlength=classes) if self.labels.ndim == 1 else self.labels.sum(axis=0)
+        if self.labels.ndim > 1:
+            return np.asarray(self.labels.sum(axis=0))
+        return np.bincount(self.labels[self.labels != NOT_KNOWN], minlength=classes)
 
     def class_weights(self, classes: int) -> NDArray[np.int64] | NDArray[np.float64]:
         """Sum the weights of the beats of each class; without weights count the beats."""
@@ -184,13 +193,24 @@ def read_other_beats(
 def _to_beats(rows: pd.DataFrame, path: str, scheme: LabelScheme) -> tuple[Beats, tuple[Label, ...] | None]:
     length = _usual_length(rows["beat"]) if scheme.asked else BEAT_LENGTH
     series, errors = stack_series(rows["beat"], length)
+    refuse_unusable(errors, path)
+    codes, labels = scheme.encode(rows["label"], path)
+    records = rows["record"].to_numpy(dtype=object) if "record" in rows and rows["record"].notna().all() else None
+    return Beats(series, codes, records), labels
+
+
+def refuse_unusable(errors: NDArray[np.object_], path: str) -> None:
+    """Refuse beats that cannot be trained on, for the reasons (n,) that `stack_series` found.
+
+    Raises
+    ------
+    DataError
+        Which counts them.
+    """
     if (errors != "").any():
         reasons = pd.Series(errors[errors != ""]).value_counts()
         listed = ", ".join(f"{count} x {reason}" for reason, count in reasons.items())
         raise DataError(f"{path}: beats that cannot be trained on: {listed}")
-    codes, labels = scheme.encode(rows["label"], path)
-    records = rows["record"].to_numpy(dtype=object) if "record" in rows and rows["record"].notna().all() else None
-    return Beats(series, codes, records), labels
 
 
 def _usual_length(beats: pd.Series) -> int:

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, Field, field_validator
+from pydantic import BaseModel, Field, field_validator, model_validator
 
 from lstm_fcn.context.form import CONTEXT_LENGTH
 from lstm_fcn.data.labels import CLASSES
@@ -62,15 +62,38 @@ class Optimization(BaseModel, frozen=True, extra="forbid"):
         description="give the probabilities of the classes as frequent as they are among all training beats, not as "
         "sampling and weights make them",
     )
+    teacher_share: float = Field(
+        0.5, ge=0, le=1, description="with teachers: their share of the loss; the labels have the rest"
+    )
+    temperature: float = Field(
+        2.0, gt=0, le=100, description="with teachers: above 1, how much more their small probabilities count"
+    )
     validation_share: float = Field(
         0.0, ge=0, le=0.5, description="share of the training beats held out to choose the best epoch by macro-F1"
     )
     validation_by: Literal["beat", "record"] = Field(
         "beat", description="hold out beats of every class, or whole records"
     )
+    validation_fold: int = Field(
+        0,
+        ge=0,
+        le=1000,
+        description="which of the 1 / validation-share parts to hold out, from 1, the same parts whatever the seed; 0: "
+        "draw one by the seed",
+    )
     early_stopping: int = Field(
         0, ge=0, le=100_000, description="epochs without a better validation macro-F1 before stopping; 0: never"
     )
+
+    @model_validator(mode="after")
+    def _one_of_the_folds(self) -> "Optimization":
+        folds = round(1 / self.validation_share) if self.validation_share else 0
+        if self.validation_fold > folds:
+            raise ValueError(
+                f"expected a validation_fold of 1 to {folds}, as many as validation_share makes, "
+                f"found {self.validation_fold}"
+            )
+        return self
 
     @field_validator("sampling", "class_weights", mode="before")
     @classmethod

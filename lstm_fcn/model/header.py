@@ -63,6 +63,14 @@ LONGEST_RECORD_NAME = 200
 Purpose = Literal["known records", "new records"]
 
 
+class Teaching(_Part):
+    """What a model learned from other models."""
+
+    teachers: list[str] = Field(min_length=1, description="name and content hash of each")
+    beats: int = Field(ge=0, description="of those that were fitted, how many a teacher spoke of")
+    unlabelled: int = Field(0, ge=0, description="beats besides that have no label")
+
+
 class TrainingData(_Part):
     """The beats that the model has seen."""
 
@@ -82,6 +90,7 @@ class TrainingData(_Part):
         description="'new records': it takes contexts, or whole records were held out to choose or evaluate it",
     )
 
+    teaching: Teaching | None = Field(None, description="of a model that learned from others too")
     features: FeatureDistributions | None = Field(None, description="of a model that takes contexts")
 
     @property

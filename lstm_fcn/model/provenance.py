@@ -14,7 +14,7 @@ from lstm_fcn.data.beats import BEAT_LENGTH, SERIES_FREQUENCY, Beats, count_leng
 from lstm_fcn.data.labels import CLASSES, is_aami, long_names
 from lstm_fcn.model.config import NetworkConfig, Optimization
 from lstm_fcn.model.file import Model
-from lstm_fcn.model.header import LONGEST_RECORD_NAME, MOST_RECORDS, Header, Purpose, Scaling, TrainingData
+from lstm_fcn.model.header import LONGEST_RECORD_NAME, MOST_RECORDS, Header, Purpose, Scaling, Teaching, TrainingData
 from lstm_fcn.model.network import LSTMFCN
 
 
@@ -70,6 +70,8 @@ def describe_data(
     rows: str = "all",
     parent: Model | None = None,
     made_for: Purpose | None = None,
+    teaching: Teaching | None = None,
+    unlabelled: Beats | None = None,
 ) -> TrainingData:
     """Describe what beats were fitted.
 
@@ -81,8 +83,14 @@ def describe_data(
     parent : Model, optional
         That the training began with; its records are known to the new one too.
     made_for : str, optional
+    teaching : Teaching, optional
+        What teachers said.
+    unlabelled : Beats, optional
+        Beats besides, whose records are known too.
     """
     records = name_records(beats.records)
+    if unlabelled is not None and records is not None:
+        records = None if unlabelled.records is None else name_records([*records, *unlabelled.records])
     if parent is not None and records is not None:
         known = parent.header.training_data.records
         records = None if known is None else name_records([*records, *known])
@@ -97,6 +105,7 @@ def describe_data(
         highest=float(beats.series.max()),
         records=records,
         made_for=made_for,
+        teaching=teaching,
     )
 
 
@@ -119,6 +128,8 @@ def identity(
     fitted: Beats,
     held_out: Beats | None,
     parent: Model | None,
+    teachers: Sequence[Model] = (),
+    unlabelled: Beats | None = None,
 ) -> dict[str, Any]:
     """Return all that decides a training's outcome but the machine, to check whether a checkpoint belongs to it."""
     return {
@@ -128,6 +139,8 @@ def identity(
         "fitted beats": fitted.fingerprint(),
         "held-out beats": held_out.fingerprint() if held_out is not None else None,
         "begun with": parent.sha256 if parent is not None else None,
+        "teachers": [teacher.sha256 for teacher in teachers],
+        "unlabelled beats": unlabelled.fingerprint() if unlabelled is not None else None,
     }
 
 

@@ -35,6 +35,13 @@ class TrainSettings(JobSettings, Architecture, Optimization):
         description="warm start: the model to begin with; its hyperparameters stay, but for lr, batch-size and epochs; "
         "others can be given where they are the model's",
     )
+    teacher: Names = Field(
+        [],
+        description="models, FILE,FILE,...: learn what they say of beats that they were not fitted to, and the labels",
+    )
+    unlabelled: str | None = Field(
+        None, description="with teachers: beats besides that need no labels, a beat table (Parquet or of the catalog)"
+    )
     run: Path | None = Field(
         None, description="local folder for history, pictures and the checkpoint; without it MODEL.run"
     )
@@ -51,6 +58,13 @@ class TrainSettings(JobSettings, Architecture, Optimization):
             raise ValueError("--validation-by record goes with --validation-share")
         if "rows" in self.model_fields_set:
             require_table(self.beats)
+        if self.unlabelled is not None:
+            require_table(self.unlabelled)
+        taught = self.model_fields_set & {"teacher_share", "temperature", "unlabelled"}
+        if taught and not self.teacher:
+            raise ValueError(f"--{min(taught).replace('_', '-')} goes with --teacher")
+        if self.teacher and self.init_from:
+            raise ValueError("expected --teacher or --init-from, found both")
         parse_classes(self.classes)
         require_local("--model", self.model)
         require_local("--run", self.run)

@@ -9,14 +9,18 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from lstm_fcn.data.beat_files import open_beat_table
 from lstm_fcn.data.beats import (
     BEAT_LENGTH,
+    NOT_KNOWN,
     Beats,
     UnlabelledBeats,
     is_csv,
     read_labelled_beats,
     read_other_beats,
     refuse_twice,
+    refuse_unusable,
+    stack_series,
 )
 from lstm_fcn.data.label_scheme import AAMI, Label, LabelScheme
 from lstm_fcn.data.labels import CLASSES
@@ -128,6 +132,22 @@ def read_other_rows(
         return None
     column, value = rows.split("=", 1)
     return read_other_beats(path, column, value, length, spark=spark)
+
+
+def read_unlabelled(path: str, length: int, *, spark: "SparkSession | None" = None) -> Beats:
+    """Read the series of a beat table for a training that needs no labels of them: these are `NOT_KNOWN`.
+
+    Raises
+    ------
+    DataError
+        If it is not there, or a series has missing values or another length.
+    """
+    rows = open_beat_table(path, ["beat"], ["record"], spark=spark).read()
+    series, errors = stack_series(rows["beat"], length)
+    refuse_unusable(errors, path)
+    named = "record" in rows and rows["record"].notna().all()
+    records = rows["record"].to_numpy(dtype=object) if named else None
+    return Beats(series, np.full(len(series), NOT_KNOWN), records)
 
 
 def _read_csv_form(path: str, task: Task, scheme: LabelScheme) -> TrainingSet:

@@ -1,6 +1,6 @@
 """The network as a scikit-learn classifier: any labels, any number of classes, any length of series."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -20,8 +20,11 @@ from lstm_fcn.inference.engine import Engine
 from lstm_fcn.model.config import Architecture, NetworkConfig, Optimization, Precision, Rarity, Task
 from lstm_fcn.model.device import choose_precision
 from lstm_fcn.model.file import load_model, parse_model, serialize
+from lstm_fcn.model.header import Teaching
 from lstm_fcn.model.provenance import describe, describe_data
 from lstm_fcn.storage import write_atomically
+from lstm_fcn.training.dataset import TrainingSet
+from lstm_fcn.training.distillation import load_teachers, teach
 from lstm_fcn.training.guards import refuse_counting, refuse_label_leak
 from lstm_fcn.training.loop import Execution, train
 from lstm_fcn.training.sampling import given_weights, select
@@ -61,6 +64,9 @@ class LSTMFCNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         None takes what `y` looks like.
     class_weights : str or dict
         A kind, or label -> weight; a label without one weighs 1.
+    teacher : sequence of str or Path, optional
+        Model files, of classifiers that were fitted to the same X and y with a `validation_fold`. Each speaks of the
+        series that it held out.
 
     Attributes
     ----------
@@ -99,6 +105,10 @@ class LSTMFCNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         class_weights: Rarity | Mapping[Any, float] = "none",
         prior_correction: bool = False,
         validation_share: float = 0.0,
+        validation_fold: int = 0,
+        teacher: Sequence[str | Path] | None = None,
+        teacher_share: float = 0.5,
+        temperature: float = 2.0,
         early_stopping: int = 0,
         precision: Precision = "auto",
         random_state: int | np.random.RandomState | None = 0,
@@ -123,6 +133,10 @@ class LSTMFCNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.class_weights = class_weights
         self.prior_correction = prior_correction
         self.validation_share = validation_share
+        self.validation_fold = validation_fold
+        self.teacher = teacher
+        self.teacher_share = teacher_share
+        self.temperature = temperature
         self.early_stopping = early_stopping
         self.precision = precision
         self.random_state = random_state
@@ -189,6 +203,7 @@ class LSTMFCNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             config = self._checked(NetworkConfig, Architecture, task=task, length=length, classes=len(names))
             own = {"seed": self._seed(), "class_weights": self._class_weights()}
             optimization = self._checked(Optimization, Optimization, **own)
+            beats, teaching = self._taught(beats, names, optimization)
             fitted, held_out = select(beats, optimization, names, validation)
             fitted = apply_weights(fitted)
             network, self.history_ = train(
@@ -204,7 +219,7 @@ class LSTMFCNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             "LSTMFCNClassifier",
             network,
             optimization,
-            describe_data(fitted, len(names), "fit"),
+            describe_data(fitted, len(names), "fit", teaching=teaching),
             measure(network, fitted, held_out),
             classes=names,
             labels=self.classes_.tolist(),
@@ -212,6 +227,15 @@ class LSTMFCNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         )
         self.model_ = parse_model(serialize(network, header), "the model just trained")
         return self
+
+    def _taught(self, beats: Beats, names: list[str], optimization: Optimization) -> tuple[Beats, Teaching | None]:
+        """Return the beats with what the teachers say of them, where there are some."""
+        if self.teacher is None:
+            return beats, None
+        columns = self._columns(beats.series.shape[1])
+        data = TrainingSet(beats, tuple(names), columns, "all", tuple(self.classes_.tolist()))
+        lesson = teach(load_teachers([str(file) for file in self.teacher], optimization, data), beats)
+        return lesson.beats, lesson.teaching
 
     def _columns(self, length: int) -> list[str]:
         return [str(name) for name in getattr(self, "feature_names_in_", [f"feature {i}" for i in range(length)])]
@@ -223,6 +247,8 @@ class LSTMFCNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         except ValidationError as error:
             # Of alternatives the last is the dict of weights.
             first = error.errors()[-1 if isinstance(self.class_weights, Mapping) else 0]
+            if not first["loc"]:  # of several together
+                raise ParameterError(first["msg"].removeprefix("Value error, ")) from error
             name = {"seed": "random_state"}.get(str(first["loc"][0]), str(first["loc"][0]))
             raise ParameterError(f"{name}={getattr(self, name, first['input'])!r}: {first['msg']}") from error
 

@@ -3,8 +3,10 @@
 import logging
 import os
 from collections.abc import Callable
+from itertools import product
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 
 from lstm_fcn.data.beats import Beats, UnlabelledBeats
@@ -16,12 +18,13 @@ from lstm_fcn.model.provenance import describe, describe_data, identity
 from lstm_fcn.settings.train import TrainSettings
 from lstm_fcn.training.artifacts import draw, write_history
 from lstm_fcn.training.checkpoint import Checkpoint
-from lstm_fcn.training.dataset import TrainingSet, read_other_rows, read_training_set, read_validation
+from lstm_fcn.training.dataset import TrainingSet, read_other_rows, read_training_set, read_unlabelled, read_validation
+from lstm_fcn.training.distillation import Lesson, load_teachers, teach, with_unlabelled
 from lstm_fcn.training.guards import overlap_warnings, purpose, refuse_counting, refuse_label_leak
 from lstm_fcn.training.loop import Execution, train
 from lstm_fcn.training.sampling import given_weights, select
 from lstm_fcn.training.validation import measure
-from lstm_fcn.training.warm_start import continued, refuse_other_values, require_same_form, scheme_of
+from lstm_fcn.training.warm_start import are_plausible, continued, refuse_other_values, require_same_form, scheme_of
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -65,9 +68,12 @@ class TrainingRun:
             require_same_form(self.parent.header, self.data)
             self.optimization = continued(self.parent.header, self.optimization)
             self.config, _ = self.parent.header.of_series()
+        self.teachers = load_teachers(settings.teacher, self.optimization, self.data) if settings.teacher else []
+        self.lesson = self._learn(spark) if self.teachers else None
+        beats = self.data.beats if self.lesson is None else self.lesson.beats
         self.weights = given_weights(self.optimization.class_weights, self.data.classes)
         validation = read_validation(settings.validation, self.data, task, spark=spark) if settings.validation else None
-        self.fitted, self.held_out = select(self.data.beats, self.optimization, self.data.classes, validation)
+        self.fitted, self.held_out = select(beats, self.optimization, self.data.classes, validation)
         log.info(
             *("stage=read beats=%s fitted=%d held_out=%d", settings.beats, len(self.fitted)), len(self.held_out or ())
         )
@@ -76,13 +82,27 @@ class TrainingRun:
         self._warn(others)
         self.made_for = purpose(self.fitted, self.held_out, others)
 
+    def _learn(self, spark: "SparkSession | None") -> Lesson:
+        """Hear the teachers, on beats without labels too where there are some."""
+        unlabelled = None
+        if self.settings.unlabelled is not None:
+            length = self.data.beats.series.shape[1]
+            unlabelled = read_unlabelled(self.settings.unlabelled, length, spark=spark)
+            refuse_counting(unlabelled, self.data.columns)
+            unlabelled = unlabelled.take(np.flatnonzero(are_plausible(self.teachers[0].header, unlabelled.series)))
+        return teach(self.teachers, self.data.beats, unlabelled)
+
     def _warn(self, others: UnlabelledBeats | None) -> None:
         """Log what makes figures look better than they are."""
-        for name, evaluated in (("held-out", self.held_out), (f"not {self.settings.rows}", others)):
-            for warning in overlap_warnings(self.fitted, evaluated, name) if evaluated is not None else ():
+        seen = [self.fitted, *([self.lesson.unlabelled] if self.lesson and self.lesson.unlabelled else [])]
+        sides = (("held-out", self.held_out), (f"not {self.settings.rows}", others))
+        for trained_on, (name, evaluated) in product(seen, sides):
+            for warning in overlap_warnings(trained_on, evaluated, name) if evaluated is not None else ():
                 log.warning("stage=guards %s", warning)
         if self.parent and self.held_out and self.parent.header.training_data.fingerprint != self.fitted.fingerprint():
             log.warning("stage=guards %s may have been trained on beats that are held out now", self.settings.init_from)
+        if self.teachers and self.held_out:
+            log.warning("stage=guards the teachers may have been trained on beats that are held out now")
 
     def execute(self, stop: Callable[[], bool]) -> dict[str, float]:
         """Train, and write the model file, the history and the pictures.
@@ -105,7 +125,7 @@ class TrainingRun:
         settings, data = self.settings, self.data
         checkpoint = self._checkpoint()
         network, epochs = train(
-            self.fitted,
+            self.fitted if self.lesson is None else with_unlabelled(self.fitted, self.lesson.unlabelled),
             self.config,
             self.optimization,
             validation=self.held_out,
@@ -120,7 +140,10 @@ class TrainingRun:
                 stop,
             ),
         )
-        source = describe_data(self.fitted, len(data.classes), settings.beats, data.rows, self.parent, self.made_for)
+        source = describe_data(
+            *(self.fitted, len(data.classes), settings.beats, data.rows, self.parent, self.made_for),
+            *((self.lesson.teaching, self.lesson.unlabelled) if self.lesson else ()),
+        )
         metrics = measure(network, self.fitted, self.held_out)
         header = describe(
             *(settings.model.stem, network, self.optimization, source, metrics),
@@ -138,5 +161,8 @@ class TrainingRun:
     def _checkpoint(self) -> Checkpoint:
         settings = self.settings
         precision = choose_precision(settings.precision, choose_device(settings.device))
-        known = identity(self.config, self.optimization, precision, self.fitted, self.held_out, self.parent)
+        known = identity(
+            *(self.config, self.optimization, precision, self.fitted, self.held_out, self.parent, self.teachers),
+            self.lesson.unlabelled if self.lesson else None,
+        )
         return Checkpoint(settings.run_folder / "checkpoint.safetensors", known, settings.checkpoint_seconds)

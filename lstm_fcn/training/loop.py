@@ -14,12 +14,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 from tqdm import tqdm
 
-from lstm_fcn.data.beats import Beats
+from lstm_fcn.data.beats import NOT_KNOWN, Beats
 from lstm_fcn.errors import ModelError, StoppedError
 from lstm_fcn.model.config import Device, NetworkConfig, Optimization, Precision
 from lstm_fcn.model.device import choose_device, choose_precision
 from lstm_fcn.model.network import LSTMFCN
 from lstm_fcn.training.checkpoint import Checkpoint
+from lstm_fcn.training.distillation import distilled_loss
 from lstm_fcn.training.sampling import class_weights, positive_weights, prior_offset
 from lstm_fcn.training.state import Epoch, Progress, TrainingState, learning_rate
 from lstm_fcn.training.validation import batches, decide, loss_of, recompute_batchnorm, validate
@@ -65,7 +66,8 @@ def train(
     Parameters
     ----------
     beats : Beats
-        Those to fit; `optimization`'s sampling and held-out share are the caller's to apply.
+        Those to fit; `optimization`'s sampling and held-out share are the caller's to apply. With `targets` where
+        they are learned from teachers too.
     config : NetworkConfig
     optimization : Optimization
     validation : Beats, optional
@@ -125,6 +127,7 @@ class _Training:
         self.series, self.labels = self._tensors(beats)
         self.validation = self._tensors(validation) if validation is not None else None
         self.beat_weights = None if beats.weights is None else torch.from_numpy(beats.weights).to(self.device)
+        self.targets = None if beats.targets is None else torch.from_numpy(beats.targets).to(self.device)
         self._weigh(beats, config, population, weights)
         self.state = TrainingState(self._network(beats, config, initial).to(self.device), optimization)
         self.saved_at = time.monotonic()
@@ -204,7 +207,11 @@ class _Training:
         with self._autocast():
             logits = network.logits(self.series[rows])
         beat_weights = None if self.beat_weights is None else self.beat_weights[rows]
-        loss = loss_of(network, logits.float() + self.offset, labels, self.weights, beat_weights)
+        logits = logits.float()
+        if self.targets is None:
+            loss = loss_of(network, logits + self.offset, labels, self.weights, beat_weights)
+        else:
+            loss = distilled_loss(logits, labels, self.targets[rows], self.weights, self.optimization, beat_weights)
         if not math.isfinite(loss.item()):
             raise ModelError(
                 f"the training diverged in epoch {len(self.progress.epochs) + 1}: the loss is {loss.item()}; lower lr "
@@ -231,7 +238,7 @@ class _Training:
             epoch=len(progress.epochs) + 1,
             lr=self.learning_rate(),
             train_loss=progress.loss / count,
-            train_accuracy=progress.hits / count,
+            train_accuracy=progress.hits / int((self.labels != NOT_KNOWN).reshape(count, -1).any(dim=1).sum()),
             seconds=round(progress.seconds, 2),
         )
         if self.validation is not None:

@@ -6,7 +6,7 @@ from typing import Any, Literal
 import numpy as np
 from imblearn.under_sampling import RandomUnderSampler
 from numpy.typing import NDArray
-from sklearn.model_selection import GroupShuffleSplit, train_test_split
+from sklearn.model_selection import GroupKFold, GroupShuffleSplit, KFold, StratifiedKFold, train_test_split
 
 from lstm_fcn.data.beats import Beats
 from lstm_fcn.data.labels import is_aami
@@ -104,7 +104,7 @@ def prior_offset(implied: NDArray[np.floating[Any]], population: NDArray[Any]) -
 
 
 def hold_out(
-    beats: Beats, share: float, by: Literal["beat", "record"], seed: int
+    beats: Beats, share: float, by: Literal["beat", "record"], seed: int, fold: int = 0
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Draw the beats that validate the training while it runs.
 
@@ -115,6 +115,9 @@ def hold_out(
         Of the beats of each class, or of the records.
     by : 'beat' or 'record'
     seed : int
+        Of the draw; not of the folds, so that trainings with other seeds hold out the same parts.
+    fold : int
+        From 1: which of the 1 / share parts, each beat or record in one of them. 0: drawn by the seed.
 
     Returns
     -------
@@ -126,19 +129,40 @@ def hold_out(
     DataError
         If there are too few beats or records to do so.
     """
+    if by == "record" and beats.records is None:
+        raise DataError("cannot hold out whole records: these beats do not name their records")
     rows = np.arange(len(beats))
+    strata = beats.labels if beats.labels.ndim == 1 else None
     try:
-        if by == "record":
-            if beats.records is None:
-                raise DataError("cannot hold out whole records: these beats do not name their records")
-            splitter = GroupShuffleSplit(1, test_size=share, random_state=seed)
-            fitted, held_out = next(splitter.split(rows, groups=beats.records))
+        if fold:
+            fitted, held_out = _parts(beats, round(1 / share), by)[fold - 1]
+        elif by == "record":
+            fitted, held_out = next(
+                GroupShuffleSplit(1, test_size=share, random_state=seed).split(rows, groups=beats.records)
+            )
         else:
-            strata = beats.labels if beats.labels.ndim == 1 else None
             fitted, held_out = train_test_split(rows, test_size=share, stratify=strata, random_state=seed)
     except ValueError as error:
         raise DataError(f"cannot hold out {share:.0%} of the beats by {by}: {error}") from error
     return np.sort(fitted), np.sort(held_out)
+
+
+def hold_out_as(optimization: Optimization, beats: Beats) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Hold out what these hyperparameters say; see `hold_out`."""
+    chosen = optimization
+    return hold_out(beats, chosen.validation_share, chosen.validation_by, chosen.seed, chosen.validation_fold)
+
+
+def _parts(
+    beats: Beats, count: int, by: Literal["beat", "record"]
+) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    """Cut into parts, each held out once: beats with equal shares of the classes, or whole records."""
+    rows = np.arange(len(beats))
+    if by == "record":
+        return list(GroupKFold(count, shuffle=True, random_state=0).split(rows, groups=beats.records))
+    if beats.labels.ndim > 1:
+        return list(KFold(count, shuffle=True, random_state=0).split(rows))
+    return list(StratifiedKFold(count, shuffle=True, random_state=0).split(rows, beats.labels))
 
 
 def select(
@@ -154,7 +178,7 @@ def select(
         If early stopping is asked for without beats to validate with, or the prior correction for several labels.
     """
     if validation is None and optimization.validation_share:
-        fitted, held_out = hold_out(beats, optimization.validation_share, optimization.validation_by, optimization.seed)
+        fitted, held_out = hold_out_as(optimization, beats)
         beats, validation = beats.take(fitted), beats.take(held_out)
     if validation is None and optimization.early_stopping:
         raise SettingsError(

@@ -3,6 +3,7 @@
 import json
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -125,5 +126,5 @@ def apply_weights(beats: Beats) -> Beats:
         raise DataError("expected a sample_weight above 0, found only zeros")
     if (weights % 1 == 0).all() and weights.sum() <= _MOST_REPEATS * len(weights):
         repeated = beats.take(np.repeat(np.arange(len(beats)), weights.astype(np.int64)))
-        return Beats(repeated.series, repeated.labels, repeated.records)
-    return Beats(beats.series, beats.labels, beats.records, (weights / weights.mean()).astype(np.float32))
+        return replace(repeated, weights=None)
+    return replace(beats, weights=(weights / weights.mean()).astype(np.float32))

@@ -85,6 +85,18 @@ def plausible_series(header: "Header", series: NDArray[np.float32]) -> NDArray[n
     DataError
         If those of more than a tenth of the series cannot.
     """
+    kept: NDArray[np.float32] = series[are_plausible(header, series)]
+    return kept
+
+
+def are_plausible(header: "Header", series: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Check (n,) which series (n, length) have values that can be those that a model takes.
+
+    Raises
+    ------
+    DataError
+        If those of more than a tenth cannot.
+    """
     data = header.training_data
     reasons = implausible(series, data.lowest, data.highest)
     bad = reasons[reasons != ""]
@@ -93,8 +105,7 @@ def plausible_series(header: "Header", series: NDArray[np.float32]) -> NDArray[n
             f"{len(bad):,} of {len(series):,} series are not such as the model {header.name} takes: {bad[0]}. Scale "
             "them as those that it was trained on"
         )
-    kept: NDArray[np.float32] = series[reasons == ""]
-    return kept
+    return np.asarray(reasons == "")
 
 
 def require_same_length(header: "Header", data: TrainingSet) -> None:

@@ -1,3 +1,5 @@
+from typing import Literal
+
 import numpy as np
 import pytest
 
@@ -46,6 +48,20 @@ def test_whole_records_are_held_out():
     inside, outside = set(beats.records[held_out]), set(beats.records[fitted])
     assert len(inside) == 4
     assert not inside & outside
+
+
+@pytest.mark.parametrize("by", ["beat", "record"])
+def test_every_beat_is_in_one_fold_whatever_the_seed(by: Literal["beat", "record"]):
+    beats = numbered(UNEVEN.labels, np.array([f"r{i % 9}" for i in range(90)], object))
+    parts = [hold_out(beats, 0.33, by, seed=fold, fold=fold) for fold in (1, 2, 3)]
+    assert sorted(np.concatenate([held_out for _, held_out in parts])) == list(range(90))
+    for fitted, held_out in parts:
+        assert sorted([*fitted, *held_out]) == list(range(90))
+        if by == "record":
+            assert not set(beats.records[fitted]) & set(beats.records[held_out])
+        else:
+            assert np.abs(np.bincount(beats.labels[held_out]) - [20, 20 / 3, 10 / 3]).max() < 1
+    assert np.array_equal(hold_out(beats, 0.33, by, seed=7, fold=1)[1], parts[0][1])
 
 
 @pytest.mark.parametrize(
