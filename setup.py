@@ -26,7 +26,8 @@ TEST = ["databricks-bundles>=0.260", "pytest>=8", "hypothesis>=6.100", "pytest-t
 TEST += CONNECT
 # `make dist`: builds the wheel without asking an index for setuptools, and reads what the wheel requires.
 DIST = ["setuptools>=77", "packaging>=24"]
-BENCH = ["psutil>=6"]
+# OpenVINO is one of the runtimes that scoring is compared with.
+BENCH = ["psutil>=6", "openvino>=2025"]
 LINT = ["ruff>=0.12", "mypy>=1.15", "pandas-stubs>=2.2", "types-PyYAML", "types-tqdm"]
 
 setup(

@@ -1,4 +1,4 @@
-"""Scoring speed on one thread: the engines of this package against the plain module, in turn, in one run.
+"""Scoring speed on one thread: the engines of this package against the usual ways, in turn, in one run.
 
 python tests/benchmarks/bench_engine.py [--output FILE.json]; with MITDB=DIR on the real beats.
 """
@@ -9,12 +9,14 @@ import statistics
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from plain_network import PlainScorer
-from timed_beats import processor, read_all_beats
+from plain_network import ModuleScorer, PlainScorer
+from runtimes import OnnxScorer, OpenVinoScorer
+from timed_beats import processor, read_all_beats, read_contexts
 
 from lstm_fcn.data.beats import BEAT_LENGTH, Beats, beat_lengths
 from lstm_fcn.data.labels import CLASSES
@@ -30,6 +32,7 @@ from lstm_fcn.training.sampling import undersample
 TIMED_BEATS = 4096
 REPEATS = 5
 EPOCHS = 5
+SERIES_MODELS = ("mitbih",)
 
 
 def train_papers_network(beats: Beats) -> Model:
@@ -39,6 +42,10 @@ def train_papers_network(beats: Beats) -> Model:
     network, _ = train(balanced, config, optimization)
     header = describe("paper", network, optimization, describe_data(balanced, len(CLASSES), "balanced"), {})
     return calibrate(parse_model(serialize(network, header), "paper"), beats.series)
+
+
+class Scorer(Protocol):
+    def probabilities(self, series: NDArray[np.float32]) -> NDArray[np.float32]: ...
 
 
 def seconds(score: Callable[[], object]) -> float:
@@ -56,40 +63,58 @@ def float32_limit(model: Model) -> float:
     return 2 * weight.numel() * 16 * (129 - weight.shape[3]) / best
 
 
-def operations(model: Model, series: NDArray[np.float32]) -> float:
-    """Multiplications and additions of the convolutions for a beat, without the columns that are skipped."""
-    layers = folded_blocks(model.network())
-    columns = np.minimum(beat_lengths(series) + sum(layer.padding[0] for layer in layers), BEAT_LENGTH).mean()
-    return 2 * columns * sum(layer.weight.numel() for layer in layers)
+def multiplications(model: Model, columns: float) -> float:
+    """Of the convolutions for a beat of so many columns."""
+    return columns * sum(layer.weight.numel() for layer in folded_blocks(model.network()))
 
 
-def compare(model: Model, series: NDArray[np.float32]) -> dict[str, dict[str, float]]:
-    quick = Engine(model, precision="int8")
-    ways = {
+def computed_columns(model: Model, series: NDArray[np.float32]) -> float:
+    """Columns of a beat that are not skipped, on average."""
+    margin = sum(layer.padding[0] for layer in folded_blocks(model.network()))
+    return float(np.minimum(beat_lengths(series) + margin, BEAT_LENGTH).mean())
+
+
+def ways_of(model: Model) -> dict[str, Scorer]:
+    """All ways to score with a model of series."""
+    return {
         "plain module, batches of 1,024": PlainScorer(model.network(), 1024),
         "plain module, batches of 16": PlainScorer(model.network(), 16),
+        "ONNX Runtime, batches of 64": OnnxScorer(model, 64),
+        "ONNX Runtime, batches of 16": OnnxScorer(model, 16),
+        "OpenVINO, batches of 64": OpenVinoScorer(model, 64),
+        "OpenVINO, batches of 16": OpenVinoScorer(model, 16),
         "float32": Engine(model),
-        "int8": quick,
+        "int8": Engine(model, precision="int8"),
     }
+
+
+def compare(ways: dict[str, Scorer], exact: str, series: NDArray[np.float32]) -> dict[str, dict[str, float]]:
+    """Time all ways in turn, and hold their probabilities against those of one of them."""
     found = {name: way.probabilities(series) for name, way in ways.items()}
-    twice = quick.looked_twice / len(series)
+    twice = {name: way.looked_twice / len(series) for name, way in ways.items() if isinstance(way, Engine)}
     taken: dict[str, list[float]] = {name: [] for name in ways}
     for _ in range(REPEATS):
         for name, way in ways.items():
             taken[name].append(seconds(lambda way=way: way.probabilities(series)))
-    large, small, _, _ = taken.values()
-    exact = found["plain module, batches of 16"]
     return {
         name: {
             "beats_per_s": len(series) / statistics.median(times),
-            "to_batches_of_1024": statistics.median(a / b for a, b in zip(large, times, strict=True)),
-            "to_batches_of_16": statistics.median(a / b for a, b in zip(small, times, strict=True)),
-            "max_difference": float(np.abs(found[name] - exact).max()),
-            "labels_changed": int((found[name].argmax(axis=1) != exact.argmax(axis=1)).sum()),
-            "looked_twice": twice if name == "int8" else 0.0,
+            "speed_of_float32": statistics.median(b / a for a, b in zip(times, taken["float32"], strict=True)),
+            "max_difference": float(np.abs(found[name] - found[exact]).max()),
+            "labels_changed": int((found[name].argmax(axis=1) != found[exact].argmax(axis=1)).sum()),
+            "looked_twice": twice.get(name, 0.0),
         }
         for name, times in taken.items()
     }
+
+
+def show(title: str, rows: dict[str, dict[str, float]]) -> None:
+    print(f"{title:<32}{'beats/s':>9}{'x float32':>11}{'max dp':>9}{'changed':>9}{'twice':>8}")
+    for name, row in rows.items():
+        print(
+            f"  {name:<30}{row['beats_per_s']:>9.0f}{row['speed_of_float32']:>11.2f}{row['max_difference']:>9.0e}"
+            f"{row['labels_changed']:>9}{row['looked_twice']:>8.2%}"
+        )
 
 
 def main() -> None:
@@ -100,17 +125,23 @@ def main() -> None:
     beats = read_all_beats()
     series = beats.series[np.random.default_rng(0).permutation(len(beats))[:TIMED_BEATS]]
     result: dict[str, object] = {"processor": processor(), "torch": torch.__version__, "beats": len(series)}
-    for title, model in (("128-256-128 filters", train_papers_network(beats)), ("mitbih", load_model("mitbih"))):
-        rows = compare(model, series)
-        share = rows["float32"]["beats_per_s"] * operations(model, series) / float32_limit(model)
-        result[title] = rows | {"share_of_float32_limit": share}
-        print(f"{title:<32}{'beats/s':>9}{'x 1,024':>9}{'x 16':>7}{'max dp':>9}{'changed':>9}{'twice':>8}")
-        for name, row in rows.items():
-            print(
-                f"  {name:<30}{row['beats_per_s']:>9.0f}{row['to_batches_of_1024']:>9.2f}"
-                f"{row['to_batches_of_16']:>7.2f}{row['max_difference']:>9.0e}{row['labels_changed']:>9}{row['looked_twice']:>8.2%}"
-            )
+    small = load_model("mitbih-small")
+    for title, model in (
+        ("128-256-128 filters", train_papers_network(beats)),
+        ("mitbih", load_model("mitbih")),
+        ("mitbih-small", small),
+    ):
+        rows = compare(ways_of(model), "plain module, batches of 16", series)
+        columns = computed_columns(model, series)
+        share = rows["float32"]["beats_per_s"] * 2 * multiplications(model, columns) / float32_limit(model)
+        show(title, rows)
+        print(f"  multiplications a beat: {multiplications(model, BEAT_LENGTH) / 1e6:.1f} million")
         print(f"  float32 uses {share:.0%} of what this core computes in the largest convolution alone")
+        result[title] = rows | {"share_of_float32_limit": share}
+    contexts, patients = read_contexts(TIMED_BEATS), load_model("new-patients")
+    ways = {"module as it is, batches of 16": ModuleScorer(patients, 16), "float32": Engine(patients)}
+    result["new-patients"] = compare(ways, "module as it is, batches of 16", contexts)
+    show("new-patients", result["new-patients"])
     print(f"one thread of {result['processor']}, {len(series)} beats, medians of {REPEATS} rounds")
     if output is not None:
         output.parent.mkdir(parents=True, exist_ok=True)

@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from lstm_fcn.model.config import NetworkConfig
+from lstm_fcn.model.file import Model
 from lstm_fcn.model.network import BATCHNORM_EPS, BATCHNORM_MOMENTUM, LSTMFCN
 
 
@@ -65,3 +66,15 @@ class PlainScorer:
                 logits = self.network((rows - self.mean) / self.std)
                 result[start : start + self.batch_size] = logits.softmax(dim=1).numpy()
         return result
+
+
+class ModuleScorer:
+    """A model that takes contexts, scored by its module as it is trained, in batches of one size."""
+
+    def __init__(self, model: Model, batch_size: int) -> None:
+        self.network, self.batch_size = model.any_network().eval(), batch_size
+
+    def probabilities(self, contexts: NDArray[np.float32]) -> NDArray[np.float32]:
+        with torch.inference_mode():
+            batches = torch.from_numpy(contexts).split(self.batch_size)
+            return torch.cat([self.network(rows) for rows in batches]).numpy()

@@ -3,30 +3,47 @@
 import os
 import platform
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
+from lstm_fcn.context.record import record_context
 from lstm_fcn.data.beats import Beats
 from lstm_fcn.data.cutting import cut_beats
+from lstm_fcn.data.labels import LABEL_OF_SYMBOL
+from lstm_fcn.data.records import Record
 from lstm_fcn.data.simulate import write_records
 from lstm_fcn.data.wfdb_files import read_wfdb
 
 
 def read_all_beats() -> Beats:
-    if os.environ.get("MITDB"):
-        return _cut(Path(os.environ["MITDB"]))
-    with tempfile.TemporaryDirectory() as folder:
-        write_records(Path(folder), records=10, seconds=600, seed=0)
-        return _cut(Path(folder))
-
-
-def _cut(folder: Path) -> Beats:
-    tables = [cut_beats(read_wfdb(folder, path.stem, leads=("0",))) for path in sorted(folder.glob("*.hea"))]
+    tables = [cut_beats(record) for record in _records()]
     return Beats(
         np.concatenate([np.stack(table["beat"]) for table in tables]),
         np.concatenate([table["label"].to_numpy(np.int64) for table in tables]),
     )
+
+
+def read_contexts(count: int) -> NDArray[np.float32]:
+    """The contexts of the first beats."""
+    found: list[NDArray[np.float32]] = []
+    for record in _records():
+        is_beat = np.array([symbol in LABEL_OF_SYMBOL for symbol in record.symbols or []])
+        found.append(record_context(record.signal, record.fs, record.samples[is_beat]))
+        if sum(map(len, found)) >= count:
+            break
+    return np.concatenate(found)[:count]
+
+
+def _records() -> Iterator[Record]:
+    with tempfile.TemporaryDirectory() as made:
+        folder = Path(os.environ.get("MITDB") or made)
+        if not os.environ.get("MITDB"):
+            write_records(folder, records=10, seconds=600, seed=0)
+        for path in sorted(folder.glob("*.hea")):
+            yield read_wfdb(folder, path.stem, leads=("0",))
 
 
 def processor() -> str:
