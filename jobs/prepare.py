@@ -28,6 +28,10 @@ def main(arguments: Sequence[str]) -> None:
         refuse_name_of_table(spark, settings.output)
     written = _write(spark, _beats(spark, settings), settings)
     print(describe_beats(written.beats))
+    if settings.windows is not None:
+        from lstm_fcn.spark.prepare.windows import log_what_is_missing
+
+        log_what_is_missing(written.beats)
     log.info("stage=prepare output=%s failed_records=%d", settings.output, written.failed)
 
 
@@ -56,8 +60,13 @@ def _beats(spark: SparkSession, settings: PrepareSettings) -> DataFrame:
     )
     if settings.records is not None:
         return beats_of_records(spark, settings.records, reading)
-    from lstm_fcn.spark.prepare.signals import beats_of_signals
     from lstm_fcn.spark.tables import read_table
+
+    if settings.windows is not None:
+        from lstm_fcn.spark.prepare.windows import beats_of_windows
+
+        return beats_of_windows(read_table(spark, settings.windows, flag="--windows"), reading)
+    from lstm_fcn.spark.prepare.signals import beats_of_signals
 
     annotations = read_table(spark, settings.annotations, flag="--annotations") if settings.annotations else None
     return beats_of_signals(read_table(spark, str(settings.signals), flag="--signals"), annotations, reading)

@@ -160,8 +160,14 @@ def test_records_cannot_be_held_out_of_a_csv():
 
 @pytest.mark.parametrize("sources", [[], ["--records", "r", "--csv", "c"]])
 def test_prepare_takes_one_source(sources: list[str]):
-    with pytest.raises(SettingsError, match="expected one of --records, --signals and --csv"):
+    with pytest.raises(SettingsError, match="expected one of --records, --signals, --windows and --csv"):
         load_settings(PrepareSettings, ["--output", "o", *sources], "prepare.py")
+
+
+@pytest.mark.parametrize("odd", [["--detect"], ["--annotator", "atr"]])
+def test_windows_have_the_times_of_their_beats(odd: list[str]):
+    with pytest.raises(SettingsError, match="the table of --windows has the times of its beats"):
+        load_settings(PrepareSettings, ["--output", "o", "--windows", "w", *odd], "prepare.py")
 
 
 def test_the_split_of_records_cannot_be_overruled_by_the_csvs():

@@ -1,4 +1,4 @@
-"""Settings of jobs/prepare.py: ECGs, or a CSV file of beats, to a beat table."""
+"""Settings of jobs/prepare.py: ECGs, or beats that others cut, to a beat table."""
 
 from typing import Literal
 
@@ -9,7 +9,7 @@ from lstm_fcn.settings.sources import JobSettings, Names
 
 
 class PrepareSettings(JobSettings):
-    """Cut ECGs into a beat table: records in files (WFDB, EDF), a table of signals, or the published CSV form."""
+    """Cut ECGs into a beat table: records in files (WFDB, EDF), a table of signals or windows, or the CSV form."""
 
     model_config = SettingsConfigDict(env_prefix="LSTM_FCN_PREPARE_")
 
@@ -24,6 +24,12 @@ class PrepareSettings(JobSettings):
     )
     annotations: str | None = Field(
         None, description="with --signals: a table with the columns record, sample, symbol (WFDB); without it, --detect"
+    )
+    windows: str | None = Field(
+        None,
+        description="instead of records: a table of beats that somebody else cut, with columns record, fs (Hz), time_s "
+        "(of the R peak in the recording), window (array, in one unit over the record), before_s (from its first "
+        "sample to the R peak) and, if there are any, lead and symbol (WFDB)",
     )
     csv: str | None = Field(
         None,
@@ -73,9 +79,16 @@ class PrepareSettings(JobSettings):
 
     @model_validator(mode="after")
     def _one_source(self) -> "PrepareSettings":
-        given = [f"--{name}" for name in ("records", "signals", "csv") if getattr(self, name) is not None]
+        sources = ("records", "signals", "windows", "csv")
+        given = [f"--{name}" for name in sources if getattr(self, name) is not None]
         if len(given) != 1:
-            raise ValueError(f"expected one of --records, --signals and --csv, found {' and '.join(given) or 'none'}")
+            raise ValueError(
+                f"expected one of --records, --signals, --windows and --csv, found {' and '.join(given) or 'none'}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _what_goes_with_csv(self) -> "PrepareSettings":
         if self.csv is None and self.csv_split is not None:
             raise ValueError("--csv-split goes with --csv; the split of records is known or --test-records")
         if self.csv is None and self.classes:
@@ -86,8 +99,14 @@ class PrepareSettings(JobSettings):
         if self.csv is not None and of_ecgs & self.model_fields_set:
             odd = sorted(of_ecgs & self.model_fields_set)[0].replace("_", "-")
             raise ValueError(f"--{odd} goes with --records or --signals; a CSV file has beats, not ECGs")
+        return self
+
+    @model_validator(mode="after")
+    def _where_the_beats_are_from(self) -> "PrepareSettings":
         if self.signals is None and self.annotations is not None:
             raise ValueError("--annotations goes with --signals")
+        if self.windows is not None and (self.detect or self.annotator is not None):
+            raise ValueError("--detect and --annotator are for ECGs; the table of --windows has the times of its beats")
         if self.detect and (self.annotator is not None or self.annotations is not None):
             raise ValueError("expected --detect or annotations, found both")
         if self.signals is not None and self.annotator is not None:

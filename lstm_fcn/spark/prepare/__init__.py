@@ -1,1 +1,1 @@
-"""Beat tables from what people have: `records` (WFDB, one task a record) and `csv_form` (the published CSV form)."""
+"""Beat tables from what people have: files, tables of signals or of windows, and the published CSV form."""

@@ -37,7 +37,7 @@ def refuse_output(settings: PrepareSettings) -> None:
     refuse_neither(output, "--output")
     if settings.table_format is not None and not is_table_name(output):
         raise SettingsError(f"--table-format is for a table; --output {output} is a folder of Parquet files")
-    for source in (settings.signals, settings.annotations):
+    for source in (settings.signals, settings.windows, settings.annotations):
         if source is not None and (is_below(source, output) or is_below(output, source)):
             raise SettingsError(f"--output {output} and {source} are one, or one is in the other")
 

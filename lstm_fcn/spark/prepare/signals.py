@@ -15,8 +15,8 @@ from lstm_fcn.errors import DataError
 from lstm_fcn.spark.prepare.records import FAILURE_SCHEMA, Reading, beats_of_record, failed
 from lstm_fcn.spark.tables import check_columns, refuse_missing
 
-_SIGNAL_TYPES = tuple(f"array<{kind}>" for kind in ("float", "double", "int", "smallint", "bigint"))
-_FREQUENCY_TYPES = ("double", "float", "int", "bigint", "smallint")
+SIGNAL_TYPES = tuple(f"array<{kind}>" for kind in ("float", "double", "int", "smallint", "bigint"))
+NUMBER_TYPES = ("double", "float", "int", "bigint", "smallint")
 _INTEGERS = ("int", "bigint", "smallint")
 
 
@@ -49,7 +49,7 @@ def beats_of_signals(
         If a column is missing or of another type.
     """
     reading = reading or Reading()
-    check_columns(signals, {"fs": _FREQUENCY_TYPES, "signal": _SIGNAL_TYPES}, "the table of signals")
+    check_columns(signals, {"fs": NUMBER_TYPES, "signal": SIGNAL_TYPES}, "the table of signals")
     refuse_missing(["record"], signals, "the table of signals")
     optional = [name for name in ("lead", "start", "segment") if name in signals.columns]
     rows = signals.select(
@@ -94,12 +94,8 @@ def _cut(rows: pd.DataFrame, annotations: pd.DataFrame | None, reading: Reading)
 
 
 def _record(name: str, rows: pd.DataFrame, annotations: pd.DataFrame | None, reading: Reading) -> Record:
-    frequencies = rows["fs"].unique()
-    if len(frequencies) > 1:
-        raise DataError(f"expected one sampling frequency, found {', '.join(f'{fs:g}' for fs in frequencies)} Hz")
-    fs = float(frequencies[0])
-    check_frequency(fs)
-    lead, rows = _rows_of_lead(rows, reading)
+    fs = frequency_of(rows)
+    lead, rows = rows_of_lead(rows, reading)
     signal = _put_together(rows, fs)
     if annotations is None:
         samples = detect_beats(signal, fs)
@@ -114,7 +110,24 @@ def _record(name: str, rows: pd.DataFrame, annotations: pd.DataFrame | None, rea
     return record
 
 
-def _rows_of_lead(rows: pd.DataFrame, reading: Reading) -> tuple[str, pd.DataFrame]:
+def frequency_of(rows: pd.DataFrame) -> float:
+    """Return the one sampling frequency of a record's rows.
+
+    Raises
+    ------
+    DataError
+        If they have several, or it is none of an ECG.
+    """
+    frequencies = rows["fs"].unique()
+    if len(frequencies) > 1:
+        raise DataError(f"expected one sampling frequency, found {', '.join(f'{fs:g}' for fs in frequencies)} Hz")
+    fs = float(frequencies[0])
+    check_frequency(fs)
+    return fs
+
+
+def rows_of_lead(rows: pd.DataFrame, reading: Reading) -> tuple[str, pd.DataFrame]:
+    """Choose a lead among a record's rows, and return its name and its rows; without a column `lead` all of them."""
     if "lead" not in rows:
         return "", rows
     names = list(dict.fromkeys(rows["lead"].fillna("")))
