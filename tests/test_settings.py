@@ -154,7 +154,7 @@ def test_records_to_hold_out_are_named_alike_in_every_source(tmp_path: Path, mon
 
 
 def test_records_cannot_be_held_out_of_a_csv():
-    with pytest.raises(SettingsError, match="--test-records goes with --records or --signals"):
+    with pytest.raises(SettingsError, match="--test-records goes with --records, --signals or --windows"):
         load_settings(PrepareSettings, ["--output", "o", "--csv", "c", "--test-records", "s01"], "prepare.py")
 
 

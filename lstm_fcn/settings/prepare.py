@@ -98,7 +98,7 @@ class PrepareSettings(JobSettings):
         of_ecgs = {"test_records", "only", "lead", "detect", "max_failed_records", "annotator"}
         if self.csv is not None and of_ecgs & self.model_fields_set:
             odd = sorted(of_ecgs & self.model_fields_set)[0].replace("_", "-")
-            raise ValueError(f"--{odd} goes with --records or --signals; a CSV file has beats, not ECGs")
+            raise ValueError(f"--{odd} goes with --records, --signals or --windows; a CSV file has beats, not ECGs")
         return self
 
     @model_validator(mode="after")
