@@ -69,8 +69,12 @@ lint: setup  ## ruff and mypy
 	"$(RUN)" -m ruff format --check .
 	"$(RUN)" -m mypy
 
-test: lint  ## every test; with MITDB=DIR those on the real records too
+test: lint $(if $(TESTS),,$(VENV)/spark-classes.jsa)  ## every test; with MITDB=DIR those on the real records too
 	"$(RUN)" -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder $(TESTS)
+
+# Making it takes what it saves in ten of the tests' Java processes, so it is made where all tests run.
+$(VENV)/spark-classes.jsa: $(VENV)/.installed
+	-@"$(RUN)" -m tests.class_archive
 
 bench: $(VENV)/.bench-installed  ## speed and memory against the usual ways (more than half an hour); with MITDB=DIR on the real beats
 	"$(RUN)" tests/benchmarks/bench_training.py --output out/bench-training.json

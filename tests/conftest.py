@@ -14,7 +14,7 @@ from lstm_fcn.data.simulate import write_records
 from lstm_fcn.model.file import Model, read_model, write_model
 from tests.beat_tables import make_beats
 from tests.models import SMALL, header_of, make_network
-from tests.processes import SPARK_CONF, JobHere, run_here
+from tests.processes import SPARK_CONF, JobHere, java_options, run_here
 from tests.table_formats import settings_of_jars
 
 if TYPE_CHECKING:
@@ -61,7 +61,11 @@ def records(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator["SparkSession"]:
     from pyspark.sql import SparkSession
 
-    os.environ |= {"PYSPARK_PYTHON": sys.executable, "SPARK_CONF_DIR": str(SPARK_CONF)}
+    os.environ |= {
+        "PYSPARK_PYTHON": sys.executable,
+        "SPARK_CONF_DIR": str(SPARK_CONF),
+        "SPARK_SUBMIT_OPTS": java_options(),
+    }
     builder = SparkSession.builder.master("local[2]")
     settings = {"spark.sql.warehouse.dir": str(tmp_path_factory.mktemp("warehouse")), **settings_of_jars()}
     for name, value in settings.items():

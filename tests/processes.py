@@ -5,6 +5,7 @@ import io
 import logging
 import os
 import resource
+import shlex
 import signal
 import socket
 import subprocess
@@ -23,10 +24,33 @@ from lstm_fcn.console import run_job
 ROOT = Path(__file__).parents[1]
 SPARK_HOME = Path(pyspark.__file__).parent
 SPARK_CONF = ROOT / "tests" / "conf"
+JAVA_OPTIONS = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -XX:ReservedCodeCacheSize=240m"
+"""For Java processes that live for seconds or minutes.
+
+The first compiler alone makes do with 48 MiB for what it has compiled, which a Spark session fills in minutes. From
+then on it would throw code away and compile it again.
+"""
+
+CLASS_ARCHIVE = Path(sys.prefix) / "spark-classes.jsa"
+"""What `make test` makes, by tests/class_archive.py."""
+
+
+def java_options(make: Path | None = None) -> str:
+    """These options, and to use the archive of Spark's classes if it is there, or to make one.
+
+    An archive is for one class path, without folders. Spark's own begins with the folder of settings, where Java has
+    nothing to find in these tests.
+    """
+    if make is None and not CLASS_ARCHIVE.exists():
+        return JAVA_OPTIONS
+    archive = f'ArchiveClassesAtExit="{make}"' if make else f'SharedArchiveFile="{CLASS_ARCHIVE}"'
+    return f'{JAVA_OPTIONS} -cp "{SPARK_HOME}/jars/*" -XX:{archive} -Xlog:cds*=off'
+
+
 ON_CLUSTER = {
     "SPARK_HOME": str(SPARK_HOME),
     "SPARK_LOCAL_IP": "127.0.0.1",
-    "SPARK_DAEMON_JAVA_OPTS": "-XX:TieredStopAtLevel=1",
+    "SPARK_DAEMON_JAVA_OPTS": java_options(),
     "PYSPARK_PYTHON": sys.executable,
     "PYTHONPATH": str(ROOT),
 }
@@ -38,12 +62,13 @@ JobHere = Callable[..., "subprocess.CompletedProcess[str]"]
 def environment(**more: str) -> dict[str, str]:
     """This process's environment without what a session left in it, and with the tests' defaults of Spark."""
     own = {name: value for name, value in os.environ.items() if not name.startswith(("PYSPARK", "SPARK"))}
-    return {**own, "SPARK_CONF_DIR": str(SPARK_CONF), **more}
+    return {**own, "SPARK_CONF_DIR": str(SPARK_CONF), "SPARK_SUBMIT_OPTS": java_options(), **more}
 
 
 def submitted_to(master: str, **conf: str) -> str:
     """The variable PYSPARK_SUBMIT_ARGS of a job on this master."""
-    settings = [f"--conf {name}={value}" for name, value in conf.items()]
+    own = {"spark.executor.extraJavaOptions": java_options(), **conf}
+    settings = [f"--conf {shlex.quote(f'{name}={value}')}" for name, value in own.items()]
     return " ".join([f"--master {master}", *settings, "pyspark-shell"])
 
 

@@ -44,7 +44,8 @@ class Warehouse:
         settings = dict(line.split(maxsplit=1) for line in lines if line and not line.startswith("#"))
         settings |= own_settings(kind, folder)
         (folder / "spark-defaults.conf").write_text("".join(f"{name} {value}\n" for name, value in settings.items()))
-        self._env = environment(SPARK_CONF_DIR=str(folder), PYTHONPATH=str(ROOT), SPARK_LOCAL_IP="127.0.0.1")
+        own = {"SPARK_CONF_DIR": str(folder), "SPARK_SUBMIT_OPTS": ""}
+        self._env = environment(**own, PYTHONPATH=str(ROOT), SPARK_LOCAL_IP="127.0.0.1")
         self._folder = folder
 
     def start(self, *command: str | Path) -> Started:

@@ -45,7 +45,7 @@ def run_job(name: str, *arguments: str | Path, conf: Path = ROOT / "conf") -> Wa
     print("$", f"{name}.py", *(str(each) for each in arguments), flush=True)
     with tempfile.TemporaryFile("w+") as log:
         began = time.monotonic()
-        env = environment(SPARK_CONF_DIR=str(conf), SPARK_LOCAL_IP="127.0.0.1")
+        env = environment(SPARK_CONF_DIR=str(conf), SPARK_LOCAL_IP="127.0.0.1", SPARK_SUBMIT_OPTS="")
         job = psutil.Popen(command, cwd=ROOT, env=env, stdout=log, stderr=log)
         jvm = worker = 0.0
         while job.poll() is None:

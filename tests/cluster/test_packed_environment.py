@@ -25,7 +25,7 @@ from lstm_fcn.inference.engine import Engine
 from lstm_fcn.model.file import load_model
 from tests.beat_tables import noisy, write_beats_to_train_on
 from tests.cluster.standalone import Machine, cluster, require_every_row_once
-from tests.processes import ROOT, SPARK_HOME, Started
+from tests.processes import JAVA_OPTIONS, ROOT, SPARK_HOME, Started, java_options
 from tests.searches import arguments_of
 
 pytestmark = pytest.mark.both_sparks
@@ -90,6 +90,7 @@ def bare(folder: Path, spark_home: Path) -> dict[str, str]:
     java = Path(shutil.which("java") or "/usr/bin/java").parent
     kept = {name: os.environ[name] for name in ("JAVA_HOME",) if name in os.environ}
     spark = {"SPARK_HOME": str(spark_home), "SPARK_LOCAL_DIRS": str(folder / "local")}
+    spark["SPARK_DAEMON_JAVA_OPTS"] = JAVA_OPTIONS
     return kept | spark | {"PATH": f"/usr/sbin:/usr/bin:/sbin:/bin:{java}"}
 
 
@@ -129,12 +130,14 @@ def command_of_readme() -> list[str]:
 def submit(master: str, host: str, folder: Path, jobs: list[list[str]]) -> Started:
     """Submit jobs as the README says, one after the other in one application."""
     (folder / "jobs.py").write_text(JOBS)
-    small = ("--conf", "spark.sql.files.openCostInBytes=128m")  # a task for each small file, so for both workers
+    more = ["--conf", f"spark.executor.defaultJavaOptions={JAVA_OPTIONS}"]
+    more += ["--conf", "spark.sql.files.openCostInBytes=128m"]  # a task for each small file, so for both workers
     command = [master if part == "spark://HOST:7077" else part for part in command_of_readme()]
     own = {name: value for name, value in os.environ.items() if not name.startswith(("PYSPARK", "SPARK", "PYTHON"))}
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     env = own | {"PATH": path, "SPARK_HOME": str(SPARK_HOME), "SPARK_LOCAL_IP": host}
-    return Started(*command, *small, folder / "jobs.py", json.dumps(jobs), env=env, cwd=ROOT)
+    env["SPARK_SUBMIT_OPTS"] = java_options()
+    return Started(*command, *more, folder / "jobs.py", json.dumps(jobs), env=env, cwd=ROOT)
 
 
 def files_of_python(worker: Started) -> set[str]:

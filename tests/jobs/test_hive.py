@@ -75,7 +75,7 @@ def hive(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "spark.sql.catalogImplementation": "hive",
         "spark.sql.warehouse.dir": folder / "warehouse",
         "spark.hadoop.javax.jdo.option.ConnectionURL": f"jdbc:derby:;databaseName={folder}/metastore;create=true",
-        "spark.driver.extraJavaOptions": f"-XX:TieredStopAtLevel=1 -Dderby.system.home={folder}",
+        "spark.driver.extraJavaOptions": f"-Dderby.system.home={folder}",
         "spark.master": "local[2]",
     }
     lines = [f"{name} {value}\n" for name, value in settings.items()]
