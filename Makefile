@@ -43,7 +43,7 @@ RECORDS := $(MITDB)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lint test bench dist demo records new-patients mitbih clean
+.PHONY: help setup lint test bench dist demo records new-patients clean
 .DELETE_ON_ERROR:
 
 help:  ## this list
@@ -133,21 +133,6 @@ new-patients: setup  ## train the pretrained model `new-patients` anew; with MIT
 	    "$(RUN)" jobs/prepare.py --records "$(SVDB)" --lead $$lead --output out/new-patients/svdb-$$lead --replace || exit 1; \
 	done
 	"$(RUN)" jobs/train_context.py --config conf/train-new-patients.yaml --model out/new-patients/new-patients.safetensors
-
-mitbih: setup  ## train the pretrained model `mitbih` anew, its eight teachers first (two hours on one core); with MITDB=DIR
-	@test -d "$(MITDB)" || { echo "error: make mitbih needs MITDB=DIR" >&2; exit 2; }
-	"$(RUN)" jobs/prepare.py --records "$(MITDB)" --output out/mitbih/beats --replace
-	for fold in 1 2 3 4; do \
-	    "$(RUN)" jobs/train.py --config conf/train-mitbih-teacher.yaml --validation-fold $$fold \
-	        --beats out/mitbih/beats --model out/mitbih/teacher-$$fold.safetensors && \
-	    "$(RUN)" jobs/train.py --config conf/train-mitbih.yaml --epochs 20 --seed 1 --validation-share 0.25 \
-	        --validation-fold $$fold --beats out/mitbih/beats --model out/mitbih/small-$$fold.safetensors || exit 1; \
-	done
-	"$(RUN)" jobs/train.py --config conf/train-mitbih.yaml --beats out/mitbih/beats \
-	    --teacher "$$(ls out/mitbih/teacher-?.safetensors out/mitbih/small-?.safetensors | paste -sd,)" \
-	    --model out/mitbih/mitbih.safetensors
-	"$(RUN)" jobs/calibrate.py --beats out/mitbih/beats --model out/mitbih/mitbih.safetensors \
-	    --output out/mitbih/mitbih.safetensors
 
 clean:  ## remove what make made
 	rm -rf .venv .venv-spark-* out build dist *.egg-info

@@ -26,7 +26,6 @@ SETTINGS = {
     "train-inter-patient": TrainSettings,
     "train-new-patients": TrainContextSettings,
     "train-mitbih": TrainSettings,
-    "train-mitbih-teacher": TrainSettings,
     "train-short": TrainSettings,
     "train-undersampled": TrainSettings,
     "tune": TuneSettings,
