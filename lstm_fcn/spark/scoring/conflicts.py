@@ -13,9 +13,8 @@ from lstm_fcn.errors import DataError
 log = logging.getLogger(__name__)
 
 _CONFLICT = re.compile(
-    r"DELTA_CONCURRENT|DELTA_(METADATA|PROTOCOL)_CHANGED|DELTA_MAX_COMMIT_RETRIES|Concurrent\w*Exception|"
-    r"(Metadata|Protocol)ChangedException|CommitFailedException|Cannot fast-forward|Found conflicting files|"
-    r"Cannot commit.*stale"
+    r"DELTA_CONCURRENT|DELTA_METADATA_CHANGED|Concurrent\w*Exception|MetadataChangedException|CommitFailedException|"
+    r"Cannot fast-forward|Found conflicting files|Cannot commit.*stale"
 )
 _PAUSES = (1.0, 3.0, 9.0)
 

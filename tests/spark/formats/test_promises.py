@@ -225,12 +225,12 @@ def test_a_writer_at_the_same_time_is_waited_for_and_loses_nothing_on_iceberg(
 
 WHAT_OTHERS_DO = {
     "rows": ("DELETE FROM {} WHERE id IN (101, 201)", [101]),
-    "properties": ("ALTER TABLE {} SET TBLPROPERTIES ('delta.enableDeletionVectors' = 'true')", []),
+    "constraint": ("ALTER TABLE {} ADD CONSTRAINT known CHECK (id > 0)", []),
 }
 
 
 @pytest.mark.both_sparks
-@pytest.mark.parametrize("what", ["rows", pytest.param("properties", marks=nightly)])
+@pytest.mark.parametrize("what", ["rows", pytest.param("constraint", marks=nightly)])
 def test_a_writer_at_the_same_time_is_waited_for_and_loses_nothing_on_delta(
     what: str, open_night: Open, write_sites: Write, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ):
