@@ -28,8 +28,7 @@ print(json.dumps(spark.table(f"{schema}.scored").count()))
 
 def settings_of(kind: str, folder: Path) -> list[str]:
     """The file, with jars in place of the package and everything that is written below a folder."""
-    own = own_settings(kind, folder) | {"spark.driver.defaultJavaOptions": "-XX:TieredStopAtLevel=1"}
-    given = ["--properties-file", f"conf/spark-{kind}.conf"]
+    own, given = own_settings(kind, folder), ["--properties-file", f"conf/spark-{kind}.conf"]
     return [*given, *(part for name, value in own.items() for part in ("--conf", f"{name}={value}"))]
 
 
