@@ -32,7 +32,9 @@ def job(name: str, *arguments: str) -> SparkSubmitOperator:
         properties_file=f"{HOME}/conf/spark-defaults.conf",
         # Here, because the operator's own `archives` is no template.
         conf={
-            "spark.driver.extraJavaOptions": f"-Dlog4j2.configurationFile={HOME}/conf/log4j2.properties",
+            "spark.driver.extraJavaOptions": (
+                f"-Dlog4j2.configurationFile={HOME}/conf/log4j2.properties -XX:TieredStopAtLevel=1"
+            ),
             "spark.archives": f"{HOME}/dist/environment.tar.gz#environment",
             "spark.pyspark.python": "./environment/bin/python",
             "spark.pyspark.driver.python": "python3",

@@ -1,5 +1,6 @@
 """What every kind of output promises: a folder, a table of files, Delta and Iceberg, however they are laid out."""
 
+import json
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -104,14 +105,16 @@ def test_a_condition_on_a_column_that_the_results_do_not_have_is_refused(open_ni
 
 
 @pytest.mark.both_sparks
-@pytest.mark.parametrize("name", [pytest.param("delta", marks=nightly), "iceberg"])
+@pytest.mark.parametrize(
+    "name", [pytest.param("files", marks=nightly), pytest.param("delta", marks=nightly), "iceberg"]
+)
 def test_a_new_table_and_those_beside_it_get_one_format_whatever_the_sessions_default_becomes(
     name: str, open_night: Open, write_sites: Write, monkeypatch: pytest.MonkeyPatch
 ):
     night, beats = open_night(named(name)), write_sites(d1=2)
     asked = ("--table-format", "delta") if name == "delta" else ()  # the session's default is parquet
-    night.score(beats, *asked)
-    night.spark.conf.set("spark.sql.sources.default", "orc" if name == "delta" else "delta")
+    night.score(beats, *BY_DAY, *asked)
+    night.spark.conf.set("spark.sql.sources.default", "delta" if name == "iceberg" else "orc")
     try:
         night.score(beats)
     finally:
@@ -119,7 +122,7 @@ def test_a_new_table_and_those_beside_it_get_one_format_whatever_the_sessions_de
     for end in ("", "_metrics", "_runs"):
         found = table_name(night.place.output + end)
         assert found is not None
-        assert describe_table(night.spark, found).provider == name
+        assert describe_table(night.spark, found).provider == night.kind.format
     described = {
         row["col_name"]: row for row in night.spark.sql(f"DESCRIBE TABLE EXTENDED {night.place.output}").collect()
     }
@@ -220,11 +223,19 @@ def test_a_writer_at_the_same_time_is_waited_for_and_loses_nothing_on_iceberg(
     assert night.ids() == [100, 101, 102, 103, 200, 201, 901, 902, 903, 904]
 
 
+WHAT_OTHERS_DO = {
+    "rows": ("DELETE FROM {} WHERE id IN (101, 201)", [101]),
+    "constraint": ("ALTER TABLE {} ADD CONSTRAINT known CHECK (id > 0)", []),
+}
+
+
 @pytest.mark.both_sparks
+@pytest.mark.parametrize("what", ["rows", pytest.param("constraint", marks=nightly)])
 def test_a_writer_at_the_same_time_is_waited_for_and_loses_nothing_on_delta(
-    open_night: Open, write_sites: Write, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    what: str, open_night: Open, write_sites: Write, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ):
     night = open_night(named("delta"))
+    statement, deleted = WHAT_OTHERS_DO[what]
     night.score(write_sites(d1=4, d2=3), *BY_DAY, "--table-format", "delta")
     begun, done, replace = tmp_path / "begun", tmp_path / "done", DeltaTable.replace
 
@@ -239,7 +250,7 @@ def test_a_writer_at_the_same_time_is_waited_for_and_loses_nothing_on_delta(
         until = time.monotonic() + 120
         while not begun.exists() and time.monotonic() < until:
             time.sleep(0.1)
-        night.spark.sql(f"DELETE FROM {night.place.output} WHERE id IN (101, 201)")  # noqa: S608
+        night.spark.sql(statement.format(night.place.output))
         done.touch()
 
     def replace_slowly(self: DeltaTable, rows: DataFrame, manifest: Manifest) -> None:
@@ -252,7 +263,87 @@ def test_a_writer_at_the_same_time_is_waited_for_and_loses_nothing_on_delta(
     log = night.score(write_sites(d2=2), *BY_DAY, "--where", "day = date'2026-01-02'")
     writer.join()
     assert "another has written to" in log
-    assert night.ids() == [100, 102, 103, 200, 201]
+    assert night.ids() == [each for each in (100, 101, 102, 103, 200, 201) if each not in deleted]
+
+
+@pytest.mark.parametrize(
+    "kind", [pytest.param(named("delta"), id="delta"), pytest.param(named("iceberg"), id="iceberg")]
+)
+def test_a_second_run_is_refused_as_long_as_the_first_one_gives_signs_of_life(
+    kind: Kind, open_night: Open, write_sites: Write, monkeypatch: pytest.MonkeyPatch
+):
+    night, stage = open_night(kind), TableOutput.stage
+    night.make()
+    beats, errors = write_sites(d1=2), []
+
+    def stage_beside_another(self: TableOutput, predictions: DataFrame, run_id: str) -> DataFrame:
+        monkeypatch.setattr(TableOutput, "stage", stage)  # of the other
+        until = time.monotonic() + 60
+        while '"renewed"' not in (text := self.lock.read() or "") or is_first_sign(text):
+            assert time.monotonic() < until, text
+            time.sleep(0.1)
+        errors.append(night.score(beats, code=6))
+        return stage(self, predictions, run_id)
+
+    def is_first_sign(text: str) -> bool:
+        holder = json.loads(text)
+        return bool(holder["renewed"] == holder["started"])
+
+    monkeypatch.setattr("lstm_fcn.spark.scoring.lock._RENEW_SECONDS", 0.5)
+    monkeypatch.setattr(TableOutput, "stage", stage_beside_another)
+    log = night.score(beats)
+    run_id = night.place.manifests()[-1].run_id
+    assert f"error: run {run_id} (host" in errors[0]
+    assert f"DROP TABLE {night.place.output}_lock" in errors[0]
+    assert "stage=lock" not in log
+    assert night.ids() == [100, 101]
+    assert night.left_over() == []
+
+
+@pytest.mark.parametrize("kind", each(TRANSACTIONAL))
+def test_an_incremental_run_scores_what_is_new_and_what_the_results_have_lost(
+    kind: Kind, open_night: Open, write_sites: Write
+):
+    night = open_night(kind)
+    night.make()
+
+    def score(**days: int) -> str:
+        return night.score(write_sites(**days), *BY_DAY, "--incremental")
+
+    score(d1=4, d2=3)
+    first = night.runs()
+    assert "nothing is new" in score(d1=4, d2=3)
+    night.spark.sql(f"DELETE FROM {night.place.output} WHERE day = date'2026-01-02'")  # noqa: S608
+    score(d1=4, d2=3, d3=2)
+    second = night.runs()
+    assert second == {**first, "2026-01-02": second["2026-01-02"], "2026-01-03": second["2026-01-02"]}
+    assert second["2026-01-02"] != first["2026-01-02"]
+    score(d2=3, d3=2)
+    assert night.runs() == {day: run for day, run in second.items() if day != "2026-01-01"}
+    assert night.ids() == [200, 201, 202, 300, 301]
+
+
+@pytest.mark.parametrize("name", ["iceberg_hidden", pytest.param("delta", marks=nightly)])
+def test_what_a_run_wrote_beside_the_table_before_it_was_killed_is_dropped_by_the_next(
+    name: str, open_night: Open, write_sites: Write, monkeypatch: pytest.MonkeyPatch
+):
+    night = open_night(named(name))
+    night.make()
+    beats = write_sites(d1=2)
+    night.score(beats, *BY_DAY)
+    before = night.runs()
+
+    def die(_: TableOutput, __: Manifest) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patched, pytest.raises(Killed):
+        patched.setattr(TableOutput, "publish", die)
+        night.score(beats, *BY_DAY)
+    assert night.runs() == before
+    assert len(night.left_over()) == 1
+    assert "stage=recover" not in night.score(beats, *BY_DAY)
+    assert night.ids() == [100, 101]
+    assert night.left_over() == []
 
 
 _EVERY_DAY = {("delta", "_replace", True), ("iceberg_hidden", "_replace", False)}
@@ -299,15 +390,12 @@ def test_a_run_that_is_killed_between_two_statements_on_its_branch_is_finished(
     beats = write_sites(d1=4)
     night.score(beats)
 
-    def die(self: IcebergTable, rows: DataFrame, condition: str, branch: str) -> None:
-        self._drop(branch)
-        self._spark.sql(f"ALTER TABLE {self._name} CREATE BRANCH {branch}")
-        self._spark.sql(f"DELETE FROM {self._name}.branch_{branch} WHERE {condition}")  # noqa: S608
+    def die(_: DataFrameWriterV2) -> None:
         raise Killed
 
     with monkeypatch.context() as patched, pytest.raises(Killed):
-        patched.setattr(IcebergTable, "_commit", die)
-        patched.setattr(IcebergTable, "_drop", lambda *_: None)
+        patched.setattr(DataFrameWriterV2, "append", die)  # after the delete
+        patched.setattr(IcebergTable, "_drop", lambda *_: None)  # which is what `finally` does
         night.score(beats)
     assert night.ids() == [100, 101, 102, 103]
     assert len(night.left_over()) == 2  # its branch and its staging

@@ -75,6 +75,9 @@ def test_the_files_of_a_table_are_not_taken_for_its_rows(kind: str, open_night: 
     assert f"--beats-format {kind}" in error
     night.score(Path(path), "--beats-format", kind)
     assert night.ids() == [101, 102, 103]
+    version = night.place.manifests()[-1].beats_version
+    assert version is not None
+    assert version.startswith("versionAsOf=")
 
 
 @pytest.mark.both_sparks
