@@ -66,7 +66,7 @@ def own_settings(kind: str, folder: Path) -> dict[str, str]:
         "spark.sql.warehouse.dir": f"{folder}/warehouse",
         "spark.hadoop.javax.jdo.option.ConnectionURL": f"jdbc:derby:;databaseName={folder}/metastore;create=true",
         "spark.driver.extraJavaOptions": (
-            f"-Dlog4j2.configurationFile=conf/log4j2.properties -XX:TieredStopAtLevel=1 -Dderby.system.home={folder}"
+            f"-Dlog4j2.configurationFile=conf/log4j2.properties -Dderby.system.home={folder}"
         ),
     }
     if kind == "iceberg":

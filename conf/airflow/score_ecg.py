@@ -32,9 +32,8 @@ def job(name: str, *arguments: str) -> SparkSubmitOperator:
         properties_file=f"{HOME}/conf/spark-defaults.conf",
         # Here, because the operator's own `archives` is no template.
         conf={
-            "spark.driver.extraJavaOptions": (
-                f"-Dlog4j2.configurationFile={HOME}/conf/log4j2.properties -XX:TieredStopAtLevel=1"
-            ),
+            "spark.driver.extraJavaOptions": f"-Dlog4j2.configurationFile={HOME}/conf/log4j2.properties",
+            "spark.driver.defaultJavaOptions": "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=240m",
             "spark.archives": f"{HOME}/dist/environment.tar.gz#environment",
             "spark.pyspark.python": "./environment/bin/python",
             "spark.pyspark.driver.python": "python3",

@@ -8,7 +8,7 @@ DEFAULTS = Path(__file__).parents[2] / "conf" / "spark-defaults.conf"
 
 
 def test_every_setting_is_one_that_this_spark_knows(spark: SparkSession):
-    lines = [line.split(maxsplit=1) for line in DEFAULTS.read_text().splitlines() if line and not line.startswith("#")]
+    lines = [line.split() for line in DEFAULTS.read_text().splitlines() if line and not line.startswith("#")]
     names = [name for name, _ in lines if not name.startswith("spark.executorEnv.")]  # any variable may follow
     find = spark._jvm.org.apache.spark.internal.config.ConfigEntry.findEntry
     assert "spark.speculation" in names
