@@ -26,7 +26,7 @@ def main(arguments: Sequence[str]) -> None:
     from lstm_fcn.storage import write_atomically
     from lstm_fcn.training.dataset import read_training_set
     from lstm_fcn.training.guards import overlap_warnings, refuse_counting, refuse_label_leak
-    from lstm_fcn.training.sampling import given_weights, hold_out, require_every_class
+    from lstm_fcn.training.sampling import given_weights, hold_out_as, require_every_class
     from lstm_fcn.tuning.result import describe_best
     from lstm_fcn.tuning.search import search
     from lstm_fcn.tuning.trials import Trials
@@ -37,7 +37,7 @@ def main(arguments: Sequence[str]) -> None:
     given_weights(settings.class_weights, data.classes)  # an unknown class is refused before Spark starts
     refuse_counting(data.beats, data.columns)
     refuse_label_leak(data.beats, data.classes, data.columns)
-    split = hold_out(data.beats, settings.validation_share, settings.validation_by, settings.seed)
+    split = hold_out_as(settings, data.beats)
     fitted, held_out = (data.beats.take(positions) for positions in split)
     require_every_class(fitted, data.classes)
     for warning in overlap_warnings(fitted, held_out, "held-out"):

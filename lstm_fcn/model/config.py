@@ -62,12 +62,6 @@ class Optimization(BaseModel, frozen=True, extra="forbid"):
         description="give the probabilities of the classes as frequent as they are among all training beats, not as "
         "sampling and weights make them",
     )
-    teacher_share: float = Field(
-        0.5, ge=0, le=1, description="with teachers: their share of the loss; the labels have the rest"
-    )
-    temperature: float = Field(
-        2.0, gt=0, le=100, description="with teachers: above 1, how much more their small probabilities count"
-    )
     validation_share: float = Field(
         0.0, ge=0, le=0.5, description="share of the training beats held out to choose the best epoch by macro-F1"
     )
@@ -100,6 +94,17 @@ class Optimization(BaseModel, frozen=True, extra="forbid"):
     def _none(cls, value: Any) -> Any:
         # On the command line `none` is how a setting is emptied.
         return "none" if value is None else value
+
+
+class Distillation(BaseModel, frozen=True, extra="forbid"):
+    """How much teachers count, where there are some."""
+
+    teacher_share: float = Field(
+        0.5, ge=0, le=1, description="with --teacher: their share of the loss; the labels have the rest"
+    )
+    temperature: float = Field(
+        2.0, gt=0, le=100, description="with --teacher: above 1, their small probabilities count for more"
+    )
 
 
 class NetworkConfig(Architecture, frozen=True, extra="forbid"):

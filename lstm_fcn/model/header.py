@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_val
 
 from lstm_fcn.context.form import CONTEXT_FORM, FEATURE_GROUPS, FEATURES
 from lstm_fcn.errors import ModelError
-from lstm_fcn.model.config import ContextConfig, ContextOptimization, NetworkConfig, Optimization
+from lstm_fcn.model.config import ContextConfig, ContextOptimization, Distillation, NetworkConfig, Optimization
 
 
 class _Part(BaseModel):
@@ -67,6 +67,7 @@ class Teaching(_Part):
     """What a model learned from other models."""
 
     teachers: list[str] = Field(min_length=1, description="name and content hash of each")
+    distillation: Distillation
     beats: int = Field(ge=0, description="of those that were fitted, how many a teacher spoke of")
     unlabelled: int = Field(0, ge=0, description="beats besides that have no label")
 

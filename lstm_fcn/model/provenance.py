@@ -128,7 +128,7 @@ def identity(
     fitted: Beats,
     held_out: Beats | None,
     parent: Model | None,
-    teachers: Sequence[Model] = (),
+    teaching: Teaching | None = None,
     unlabelled: Beats | None = None,
 ) -> dict[str, Any]:
     """Return all that decides a training's outcome but the machine, to check whether a checkpoint belongs to it."""
@@ -139,7 +139,7 @@ def identity(
         "fitted beats": fitted.fingerprint(),
         "held-out beats": held_out.fingerprint() if held_out is not None else None,
         "begun with": parent.sha256 if parent is not None else None,
-        "teachers": [teacher.sha256 for teacher in teachers],
+        "teachers": teaching.model_dump() if teaching is not None else None,
         "unlabelled beats": unlabelled.fingerprint() if unlabelled is not None else None,
     }
 

@@ -7,11 +7,11 @@ from pydantic import Field, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from lstm_fcn.data.label_scheme import parse_classes
-from lstm_fcn.model.config import Architecture, Device, NetworkConfig, Optimization, Precision
+from lstm_fcn.model.config import Architecture, Device, Distillation, NetworkConfig, Optimization, Precision
 from lstm_fcn.settings.sources import CLASSES_HELP, JobSettings, Names, require_local, require_table
 
 
-class TrainSettings(JobSettings, Architecture, Optimization):
+class TrainSettings(JobSettings, Architecture, Optimization, Distillation):
     """Train an LSTM-FCN. The same command goes on where an interrupted one stopped."""
 
     model_config = SettingsConfigDict(env_prefix="LSTM_FCN_TRAIN_")
@@ -84,6 +84,10 @@ class TrainSettings(JobSettings, Architecture, Optimization):
     def network(self, length: int, classes: int) -> NetworkConfig:
         """Return the network's configuration for series of this length and so many classes."""
         return NetworkConfig(length=length, classes=classes, **self.model_dump(include=set(Architecture.model_fields)))
+
+    def distillation(self) -> Distillation:
+        """Return the part of the settings that says how much teachers count."""
+        return Distillation(**self.model_dump(include=set(Distillation.model_fields)))
 
     def optimization(self) -> Optimization:
         """Return the part of the settings that says how to fit."""

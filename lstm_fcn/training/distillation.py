@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from lstm_fcn.data.beats import NOT_KNOWN, Beats
 from lstm_fcn.errors import DataError, SettingsError
 from lstm_fcn.inference.engine import Engine
-from lstm_fcn.model.config import Optimization
+from lstm_fcn.model.config import Distillation, Optimization
 from lstm_fcn.model.file import Model, load_model
 from lstm_fcn.model.header import Teaching
 from lstm_fcn.training.dataset import TrainingSet
@@ -67,7 +67,9 @@ def load_teachers(names: Sequence[str], optimization: Optimization, data: Traini
     return teachers
 
 
-def teach(teachers: Sequence[Model], beats: Beats, unlabelled: Beats | None = None) -> Lesson:
+def teach(
+    teachers: Sequence[Model], beats: Beats, unlabelled: Beats | None = None, distillation: Distillation | None = None
+) -> Lesson:
     """Let models say what they think of beats that they were not fitted to.
 
     A model is too sure of the beats that it was fitted to. So it may speak of those alone that it held out.
@@ -80,6 +82,8 @@ def teach(teachers: Sequence[Model], beats: Beats, unlabelled: Beats | None = No
         All training beats, before any was held out or left out.
     unlabelled : Beats, optional
         Those that are among the beats too are left out.
+    distillation : Distillation, optional
+        How much the teachers will count, for the model file.
 
     Raises
     ------
@@ -105,7 +109,10 @@ def teach(teachers: Sequence[Model], beats: Beats, unlabelled: Beats | None = No
     heard = int((voices[: len(beats)] > 0).sum())
     log.info("stage=teach teachers_a_beat=%.1f beats_without=%d", voices.mean(), len(beats) - heard)
     teaching = Teaching(
-        teachers=[teacher.reference for teacher in teachers], beats=heard, unlabelled=count - len(beats)
+        teachers=[teacher.reference for teacher in teachers],
+        distillation=distillation or Distillation(),
+        beats=heard,
+        unlabelled=count - len(beats),
     )
     return Lesson(
         replace(beats, targets=targets[: len(beats)]),
@@ -165,7 +172,7 @@ def distilled_loss(
     labels: Tensor,
     targets: Tensor,
     weights: Tensor,
-    optimization: Optimization,
+    distillation: Distillation,
     beat_weights: Tensor | None = None,
 ) -> Tensor:
     """Mean over the batch of the cross entropy with the label and with what the teachers say, by their shares.
@@ -182,12 +189,12 @@ def distilled_loss(
         Probabilities; NaN where there are none: then the label counts in full.
     weights : (C,)
         Of the classes.
-    optimization : Optimization
+    distillation : Distillation
     beat_weights : (B,), optional
     """
     is_taught = ~targets.isnan().any(dim=1)
-    share = optimization.teacher_share * is_taught
-    targets, temperature = targets.nan_to_num(), optimization.temperature
+    share = distillation.teacher_share * is_taught
+    targets, temperature = targets.nan_to_num(), distillation.temperature
     softened = nn.functional.normalize(targets ** (1 / temperature), p=1, dim=1)
     # The gradients of softened logits are smaller by the square of the temperature.
     soft = nn.functional.cross_entropy(logits / temperature, softened, reduction="none") * temperature**2

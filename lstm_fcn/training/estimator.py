@@ -17,7 +17,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, colu
 from lstm_fcn.data.beats import Beats
 from lstm_fcn.errors import ParameterError, SettingsError
 from lstm_fcn.inference.engine import Engine
-from lstm_fcn.model.config import Architecture, NetworkConfig, Optimization, Precision, Rarity, Task
+from lstm_fcn.model.config import Architecture, Distillation, NetworkConfig, Optimization, Precision, Rarity, Task
 from lstm_fcn.model.device import choose_precision
 from lstm_fcn.model.file import load_model, parse_model, serialize
 from lstm_fcn.model.header import Teaching
@@ -38,7 +38,8 @@ from lstm_fcn.training.series import (
 )
 from lstm_fcn.training.validation import measure
 
-_Checked = TypeVar("_Checked", NetworkConfig, Optimization)
+_Checked = TypeVar("_Checked", NetworkConfig, Optimization, Distillation)
+_Published = type[Architecture] | type[Optimization] | type[Distillation]
 
 
 @contextmanager
@@ -213,6 +214,7 @@ class LSTMFCNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 validation=held_out,
                 population=beats.class_weights(len(names)),
                 weights=given_weights(optimization.class_weights, names),
+                distillation=None if teaching is None else teaching.distillation,
                 execution=Execution(device="cpu", precision=self.precision),
             )
         header = describe(
@@ -234,13 +236,14 @@ class LSTMFCNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             return beats, None
         columns = self._columns(beats.series.shape[1])
         data = TrainingSet(beats, tuple(names), columns, "all", tuple(self.classes_.tolist()))
-        lesson = teach(load_teachers([str(file) for file in self.teacher], optimization, data), beats)
+        teachers = load_teachers([str(file) for file in self.teacher], optimization, data)
+        lesson = teach(teachers, beats, distillation=self._checked(Distillation, Distillation))
         return lesson.beats, lesson.teaching
 
     def _columns(self, length: int) -> list[str]:
         return [str(name) for name in getattr(self, "feature_names_in_", [f"feature {i}" for i in range(length)])]
 
-    def _checked(self, kind: type[_Checked], of: type[Architecture] | type[Optimization], **own: Any) -> _Checked:
+    def _checked(self, kind: type[_Checked], of: _Published, **own: Any) -> _Checked:
         """Return hyperparameters within their bounds, or name the parameter of this class that is not."""
         try:
             return kind(**self._subset(of) | own)
@@ -296,7 +299,7 @@ class LSTMFCNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             raise ValueError(f"validation_data has labels that y has not: {unknown}")
         return Beats(series, np.searchsorted(self.classes_, labels))
 
-    def _subset(self, of: type[Architecture] | type[Optimization]) -> dict[str, Any]:
+    def _subset(self, of: _Published) -> dict[str, Any]:
         return {name: getattr(self, name) for name in of.model_fields if hasattr(self, name)}
 
     def _seed(self) -> int:

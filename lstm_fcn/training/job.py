@@ -90,7 +90,7 @@ class TrainingRun:
             unlabelled = read_unlabelled(self.settings.unlabelled, length, spark=spark)
             refuse_counting(unlabelled, self.data.columns)
             unlabelled = unlabelled.take(np.flatnonzero(are_plausible(self.teachers[0].header, unlabelled.series)))
-        return teach(self.teachers, self.data.beats, unlabelled)
+        return teach(self.teachers, self.data.beats, unlabelled, self.settings.distillation())
 
     def _warn(self, others: UnlabelledBeats | None) -> None:
         """Log what makes figures look better than they are."""
@@ -132,6 +132,7 @@ class TrainingRun:
             population=data.beats.class_counts(self.config.classes),
             weights=self.weights,
             initial=self.parent.network() if self.parent else None,
+            distillation=settings.distillation(),
             execution=Execution(
                 settings.device,
                 settings.precision,
@@ -162,7 +163,7 @@ class TrainingRun:
         settings = self.settings
         precision = choose_precision(settings.precision, choose_device(settings.device))
         known = identity(
-            *(self.config, self.optimization, precision, self.fitted, self.held_out, self.parent, self.teachers),
-            self.lesson.unlabelled if self.lesson else None,
+            *(self.config, self.optimization, precision, self.fitted, self.held_out, self.parent),
+            *((self.lesson.teaching, self.lesson.unlabelled) if self.lesson else ()),
         )
         return Checkpoint(settings.run_folder / "checkpoint.safetensors", known, settings.checkpoint_seconds)

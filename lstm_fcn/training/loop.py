@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from lstm_fcn.data.beats import NOT_KNOWN, Beats
 from lstm_fcn.errors import ModelError, StoppedError
-from lstm_fcn.model.config import Device, NetworkConfig, Optimization, Precision
+from lstm_fcn.model.config import Device, Distillation, NetworkConfig, Optimization, Precision
 from lstm_fcn.model.device import choose_device, choose_precision
 from lstm_fcn.model.network import LSTMFCN
 from lstm_fcn.training.checkpoint import Checkpoint
@@ -59,6 +59,7 @@ def train(
     population: NDArray[Any] | None = None,
     weights: NDArray[np.float32] | None = None,
     initial: LSTMFCN | None = None,
+    distillation: Distillation | None = None,
     execution: Execution | None = None,
 ) -> tuple[LSTMFCN, list[Epoch]]:
     """Train by AdamW on the cross entropy.
@@ -78,6 +79,8 @@ def train(
         Of the classes, where `optimization` has them one by one.
     initial : LSTMFCN, optional
         Weights and scaling to begin with, instead of random ones and the scaling of `beats`.
+    distillation : Distillation, optional
+        How much the `targets` of the beats count, where there are some.
     execution : Execution, optional
 
     Returns
@@ -98,7 +101,8 @@ def train(
     execution = execution or Execution()
     with torch.random.fork_rng(), tqdm(unit="beat", unit_scale=True, disable=None, leave=False) as bar:
         torch.manual_seed(optimization.seed)
-        training = _Training(beats, validation, config, optimization, population, weights, initial, execution)
+        hyperparameters = (optimization, distillation or Distillation())
+        training = _Training(beats, validation, config, hyperparameters, population, weights, initial, execution)
         bar.total = optimization.epochs * len(beats)
         while not training.finished():
             training.train_epoch(bar)
@@ -115,13 +119,14 @@ class _Training:
         beats: Beats,
         validation: Beats | None,
         config: NetworkConfig,
-        optimization: Optimization,
+        hyperparameters: tuple[Optimization, Distillation],
         population: NDArray[Any] | None,
         weights: NDArray[np.float32] | None,
         initial: LSTMFCN | None,
         execution: Execution,
     ) -> None:
-        self.optimization, self.execution = optimization, execution
+        self.optimization, self.distillation = hyperparameters
+        self.execution = execution
         self.device = choose_device(execution.device)
         self.precision = choose_precision(execution.precision, self.device)
         self.series, self.labels = self._tensors(beats)
@@ -129,7 +134,7 @@ class _Training:
         self.beat_weights = None if beats.weights is None else torch.from_numpy(beats.weights).to(self.device)
         self.targets = None if beats.targets is None else torch.from_numpy(beats.targets).to(self.device)
         self._weigh(beats, config, population, weights)
-        self.state = TrainingState(self._network(beats, config, initial).to(self.device), optimization)
+        self.state = TrainingState(self._network(beats, config, initial).to(self.device), self.optimization)
         self.saved_at = time.monotonic()
         if execution.checkpoint is not None:
             self._restore(execution.checkpoint)
@@ -211,7 +216,7 @@ class _Training:
         if self.targets is None:
             loss = loss_of(network, logits + self.offset, labels, self.weights, beat_weights)
         else:
-            loss = distilled_loss(logits, labels, self.targets[rows], self.weights, self.optimization, beat_weights)
+            loss = distilled_loss(logits, labels, self.targets[rows], self.weights, self.distillation, beat_weights)
         if not math.isfinite(loss.item()):
             raise ModelError(
                 f"the training diverged in epoch {len(self.progress.epochs) + 1}: the loss is {loss.item()}; lower lr "

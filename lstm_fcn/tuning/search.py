@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
 from sklearn.model_selection import HalvingRandomSearchCV, RandomizedSearchCV
 
+from lstm_fcn.model.config import Distillation
 from lstm_fcn.model.search_space import HALVING_FACTOR, parse_space
 from lstm_fcn.settings.tune import TuneSettings
 from lstm_fcn.training.estimator import LSTMFCNClassifier
@@ -76,7 +77,8 @@ def search(
 
 def _fixed(settings: TuneSettings, precision: str, classes: Sequence[str]) -> dict[str, Any]:
     """Return the classifier's parameters where the space has none of its own."""
-    known = settings.model_dump() | {"precision": precision, "random_state": settings.seed, "validation_share": 0.0}
+    known = settings.model_dump() | {"precision": precision, "random_state": settings.seed}
+    known |= {"validation_share": 0.0, "validation_fold": 0, "teacher": None, **Distillation().model_dump()}
     weights = settings.class_weights
     if isinstance(weights, dict):  # the beats of a trial are labelled by the positions of their classes
         known["class_weights"] = {classes.index(name): weight for name, weight in weights.items()}

@@ -125,12 +125,8 @@ def main() -> None:
     beats = read_all_beats()
     series = beats.series[np.random.default_rng(0).permutation(len(beats))[:TIMED_BEATS]]
     result: dict[str, object] = {"processor": processor(), "torch": torch.__version__, "beats": len(series)}
-    small = load_model("mitbih-small")
-    for title, model in (
-        ("128-256-128 filters", train_papers_network(beats)),
-        ("mitbih", load_model("mitbih")),
-        ("mitbih-small", small),
-    ):
+    models = {"128-256-128 filters": train_papers_network(beats)} | {name: load_model(name) for name in SERIES_MODELS}
+    for title, model in models.items():
         rows = compare(ways_of(model), "plain module, batches of 16", series)
         columns = computed_columns(model, series)
         share = rows["float32"]["beats_per_s"] * 2 * multiplications(model, columns) / float32_limit(model)

@@ -12,7 +12,7 @@ import torch
 from lstm_fcn.data.beats import NOT_KNOWN, Beats
 from lstm_fcn.errors import DataError, ModelError, SettingsError, StoppedError
 from lstm_fcn.inference.engine import Engine
-from lstm_fcn.model.config import NetworkConfig, Optimization
+from lstm_fcn.model.config import Distillation, NetworkConfig, Optimization
 from lstm_fcn.model.file import Model, load_model, parse_model, serialize, write_model
 from lstm_fcn.model.provenance import describe, describe_data
 from lstm_fcn.settings.sources import load_settings
@@ -43,7 +43,7 @@ def fitted_as(optimization: Optimization, beats: Beats, seed: int = 0) -> Model:
 
 
 def the_loss(logits: torch.Tensor, labels: torch.Tensor, targets: torch.Tensor, **hyperparameters: float) -> float:
-    return float(distilled_loss(logits, labels, targets, WEIGHTS, Optimization(**hyperparameters)))
+    return float(distilled_loss(logits, labels, targets, WEIGHTS, Distillation(**hyperparameters)))
 
 
 @pytest.fixture
@@ -84,7 +84,7 @@ def test_the_targets_are_the_mean_of_those_that_may_speak_and_missing_where_none
     fitted, held_out = hold_out_as(FOLD, beats)
     np.testing.assert_allclose(lesson.beats.targets[held_out], np.mean(said, axis=0)[held_out], atol=1e-6)
     assert np.isnan(lesson.beats.targets[fitted]).all()
-    assert lesson.teaching.model_dump(exclude={"teachers"}) == {"beats": 20, "unlabelled": 10}
+    assert lesson.teaching.model_dump(exclude={"teachers", "distillation"}) == {"beats": 20, "unlabelled": 10}
     assert len(lesson.teaching.teachers) == 3
     third = Engine(fitted_as(Optimization(), beats, seed=2)).probabilities(more.series)
     np.testing.assert_allclose(lesson.unlabelled.targets, (said[0][80:] + said[1][80:] + third) / 3, atol=1e-6)
@@ -131,8 +131,7 @@ def test_the_teachers_are_right_whatever_the_weights(
 ):
     _, labels, targets = batch
     right = targets.log().requires_grad_()
-    optimization = Optimization(teacher_share=1, temperature=temperature)
-    distilled_loss(right, labels, targets, WEIGHTS, optimization).backward()
+    distilled_loss(right, labels, targets, WEIGHTS, Distillation(teacher_share=1, temperature=temperature)).backward()
     assert right.grad.abs().max() < 1e-6
 
 
@@ -152,7 +151,7 @@ def test_a_beats_own_weight_counts_for_labels_and_teachers(batch: tuple[torch.Te
     logits, labels, targets = batch
     first = torch.zeros(12)
     first[0] = 12
-    weighed = distilled_loss(logits, labels, targets, WEIGHTS, Optimization(), first)
+    weighed = distilled_loss(logits, labels, targets, WEIGHTS, Distillation(), first)
     assert float(weighed) == pytest.approx(the_loss(logits[:1], labels[:1], targets[:1]))
 
 
@@ -161,8 +160,8 @@ def test_teachers_that_are_right_outweigh_labels_that_are_not():
     wrong = np.random.default_rng(0).permutation(beats.labels)
     taught = replace(beats, labels=wrong, targets=np.eye(5, dtype=np.float32)[beats.labels])
     config = NetworkConfig(length=187, classes=5, hidden_size=8, filters_1=8, filters_2=8, filters_3=8)
-    optimization = Optimization(epochs=12, batch_size=20, lr=0.005, teacher_share=1)
-    network, epochs = train(taught, config, optimization)
+    optimization = Optimization(epochs=12, batch_size=20, lr=0.005)
+    network, epochs = train(taught, config, optimization, distillation=Distillation(teacher_share=1))
     assert measure(network, beats, None)["train_accuracy"] > 0.95
     assert epochs[-1].train_accuracy < 0.5
 
@@ -211,7 +210,7 @@ def test_a_student_learns_from_the_folds_of_its_teachers_and_its_file_says_so(
     assert [each.split("@")[0] for each in teaching.teachers] == ["fold_1", "fold_2"]
     assert (teaching.beats, teaching.unlabelled) == (60, 4)
     assert header.training_data.class_counts == [12] * 5
-    assert header.optimization.teacher_share == 0.7
+    assert teaching.distillation.teacher_share == 0.7
 
 
 def test_an_interrupted_training_does_not_go_on_with_other_teachers(taught: Callable[..., TrainingRun]):
