@@ -91,12 +91,12 @@ def teach(
         If no teacher may speak of any of them.
     """
     more = None if unlabelled is None else _besides(unlabelled, beats)
-    count = len(beats) + (0 if more is None else len(more))
+    series = beats.series if more is None else np.concatenate([beats.series, more.series])
+    count = len(series)
     total, voices = np.zeros((count, teachers[0].header.network.classes)), np.zeros(count, dtype=np.int64)
     for teacher in teachers:
         may_speak = np.pad(~known_beats(teacher, beats), (0, count - len(beats)), constant_values=True)
         log.info("stage=teach teacher=%s beats=%d of=%d", teacher.reference, may_speak.sum(), count)
-        series = beats.series if more is None else np.concatenate([beats.series, more.series])
         total[may_speak] += Engine(teacher, threads=torch.get_num_threads()).probabilities(series[may_speak])
         voices[may_speak] += 1
     if not voices.any():
