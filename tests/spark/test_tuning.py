@@ -71,6 +71,16 @@ def test_halving_drops_all_but_the_best_third_and_gives_them_three_times_the_epo
     assert best == second["macro_f1"].idxmax()
 
 
+def test_a_fold_is_held_out_that_is_the_same_for_every_seed(spark: SparkSession, table: Path, tmp_path: Path):
+    fitted, _ = hold_out(read_beats(str(table), "split", "train"), 0.25, "beat", seed=0, fold=2)
+    for seed in ("0", "1"):
+        output = tmp_path / seed
+        fold = ("--validation-share", "0.25", "--validation-fold", "2", "--seed", seed)
+        tuned(table, output, "--max-jobs", "1", "--epochs", "1", *fold)
+        data = read_model(output / "best.safetensors").header.training_data
+        assert data.fingerprint == read_beats(str(table), "split", "train").take(fitted).fingerprint()
+
+
 def test_the_best_model_scores_as_its_row_says(halved: Path, table: Path):
     (row,) = pd.read_parquet(halved / "trials").query("best").itertuples()
     model = read_model(halved / "best.safetensors")

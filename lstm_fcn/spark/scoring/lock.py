@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 LAPSE_SECONDS = 600
 """A run without a sign of life for so long is dead. Clocks of machines differ by much less."""
 
-_RENEW_SECONDS = 20
+_RENEW_SECONDS = 60
 _GIVE_BACK_SECONDS = 60
 _SETTLE_SECONDS = 1.0
 

@@ -57,6 +57,7 @@ KINDS = [
 ]
 TRANSACTIONAL = [kind for kind in KINDS if kind.by_condition]
 _EVERY_DAY = ("delta_clustered", "iceberg_hidden")
+BY_DAY = ("--partition-by", "day")
 
 
 def each(kinds: Sequence[Kind]) -> list[Any]:
@@ -121,7 +122,9 @@ class Night:
         return {row["by"]: row["run_id"] for row in rows}
 
     def left_over(self) -> list[str]:
-        """Tables beside this one that a run should have dropped, and branches of it."""
+        """What a run should have dropped: tables beside this one and branches of it, or in the folder."""
+        if self.kind.format is None:
+            return [path.name for path in Path(self.place.output).glob("_*")]
         bare = self.place.output.rpartition(".")[2]
         names = [row["tableName"] for row in self.spark.sql(f"SHOW TABLES IN {self.kind.schema}").collect()]
         found = [name for name in names if name.startswith((f"{bare}_staging", f"{bare}_lock"))]

@@ -1,33 +1,18 @@
 """What every kind of output promises: a folder, a table of files, Delta and Iceberg, however they are laid out."""
 
-import json
-import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
-import pandas as pd
 import pytest
-from pyspark.sql import DataFrame
-from pyspark.sql.readwriter import DataFrameWriterV2
 
 from lstm_fcn.spark.catalog import describe_table
-from lstm_fcn.spark.scoring.delta import DeltaTable
-from lstm_fcn.spark.scoring.iceberg import IcebergTable
-from lstm_fcn.spark.scoring.manifest import Manifest
-from lstm_fcn.spark.scoring.table_output import TableOutput
 from lstm_fcn.spark.tables import table_name
-from tests.spark.formats.conftest import KINDS, TRANSACTIONAL, Kind, Night, each, named
+from tests.spark.formats.conftest import BY_DAY, KINDS, TRANSACTIONAL, Kind, Night, each, named
 
-BY_DAY = ("--partition-by", "day")
 Open = Callable[[Kind], Night]
 Write = Callable[..., Path]
 each_kind = pytest.mark.parametrize("kind", each(KINDS))
 nightly = pytest.mark.nightly
-
-
-class Killed(BaseException):
-    """Stands for the end of the process: nothing but `finally` runs after it."""
 
 
 @each_kind
@@ -163,11 +148,16 @@ def test_a_column_that_the_input_has_gained_is_refused_or_added_where_that_is_as
     assert sides == {100: None, 101: None, 200: "left", 201: "left"}
 
 
+_CHECK = ("string", "'X'", "CHECK constraint no_x")
+_NOT_NULL = ("string NOT NULL", "nullif(site, 'B')")
 REFUSALS = {
     "files": ("varchar(1)", "'long'", "length"),
-    "delta": ("string", "'X'", "CHECK constraint no_x"),
-    "delta_partitioned": ("string NOT NULL", "nullif(site, 'B')", "NOT NULL constraint violated for column: site"),
-    "iceberg": ("string NOT NULL", "nullif(site, 'B')", "NULL value appeared in non-nullable field"),
+    "delta": _CHECK,
+    "delta_partitioned": (*_NOT_NULL, "NOT NULL constraint violated for column: site"),
+    "delta_clustered": _CHECK,
+    "iceberg": (*_NOT_NULL, "NULL value appeared in non-nullable field"),
+    "iceberg_partitioned": (*_NOT_NULL, "NULL value appeared in non-nullable field"),
+    "iceberg_hidden": (*_NOT_NULL, "NULL value appeared in non-nullable field"),
 }
 
 
@@ -177,7 +167,7 @@ def test_a_table_that_refuses_rows_is_a_failed_run_and_the_next_one_works(
 ):
     night, (kind, site, words) = open_night(named(name)), REFUSALS[name]
     night.make(site=kind)
-    if name == "delta":
+    if "CHECK" in words:
         night.spark.sql(f"ALTER TABLE {night.place.output} ADD CONSTRAINT no_x CHECK (site <> 'X')")
     night.score(write_sites(d1=4), *BY_DAY)
     before = night.runs()
@@ -194,211 +184,3 @@ def test_a_table_that_refuses_rows_is_a_failed_run_and_the_next_one_works(
     assert words in failed.reason
     night.score(write_sites(d2=3), *BY_DAY, "--where", "day = date'2026-01-02'")
     assert night.ids() == [100, 101, 102, 103, 200, 201, 202]
-
-
-@nightly
-def test_a_writer_at_the_same_time_is_waited_for_and_loses_nothing_on_iceberg(
-    open_night: Open, write_sites: Write, monkeypatch: pytest.MonkeyPatch
-):
-    night = open_night(named("iceberg"))
-    night.score(write_sites(d1=4, d2=3), *BY_DAY)
-    append, others = DataFrameWriterV2.append, [1]
-
-    def append_before_another(self: DataFrameWriterV2) -> None:
-        append(self)  # the rows of the run, on its branch
-        if others:
-            copied = night.spark.table(night.place.output).where("id = 100").columns[1:]
-            text = f"INSERT INTO {night.place.output} SELECT {900 + others.pop()}, {', '.join(copied)}"
-            night.spark.sql(f"{text} FROM {night.place.output} WHERE id = 100")
-
-    monkeypatch.setattr(DataFrameWriterV2, "append", append_before_another)
-    monkeypatch.setattr("lstm_fcn.spark.scoring.conflicts._PAUSES", (0.0, 0.0))
-    log = night.score(write_sites(d2=2), *BY_DAY, "--where", "day = date'2026-01-02'")
-    assert "another has written to" in log
-    assert night.ids() == [100, 101, 102, 103, 200, 201, 901]
-    others.extend([2, 3, 4])
-    error = night.score(write_sites(d2=3), *BY_DAY, "--where", "day = date'2026-01-02'", code=3)
-    assert "error: others kept writing to" in error
-    assert night.left_over() == []
-    assert night.ids() == [100, 101, 102, 103, 200, 201, 901, 902, 903, 904]
-
-
-WHAT_OTHERS_DO = {
-    "rows": ("DELETE FROM {} WHERE id IN (101, 201)", [101]),
-    "constraint": ("ALTER TABLE {} ADD CONSTRAINT known CHECK (id > 0)", []),
-}
-
-
-@pytest.mark.both_sparks
-@pytest.mark.parametrize("what", ["rows", pytest.param("constraint", marks=nightly)])
-def test_a_writer_at_the_same_time_is_waited_for_and_loses_nothing_on_delta(
-    what: str, open_night: Open, write_sites: Write, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-):
-    night = open_night(named("delta"))
-    statement, deleted = WHAT_OTHERS_DO[what]
-    night.score(write_sites(d1=4, d2=3), *BY_DAY, "--table-format", "delta")
-    begun, done, replace = tmp_path / "begun", tmp_path / "done", DeltaTable.replace
-
-    def wait_for_other(batches: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
-        begun.touch()
-        until = time.monotonic() + 60
-        while not done.exists() and time.monotonic() < until:
-            time.sleep(0.1)
-        yield from batches
-
-    def other() -> None:
-        until = time.monotonic() + 120
-        while not begun.exists() and time.monotonic() < until:
-            time.sleep(0.1)
-        night.spark.sql(statement.format(night.place.output))
-        done.touch()
-
-    def replace_slowly(self: DeltaTable, rows: DataFrame, manifest: Manifest) -> None:
-        replace(self, rows.mapInPandas(wait_for_other, rows.schema), manifest)
-
-    monkeypatch.setattr(DeltaTable, "replace", replace_slowly)
-    monkeypatch.setattr("lstm_fcn.spark.scoring.conflicts._PAUSES", (0.0, 0.0))
-    writer = threading.Thread(target=other)
-    writer.start()
-    log = night.score(write_sites(d2=2), *BY_DAY, "--where", "day = date'2026-01-02'")
-    writer.join()
-    assert "another has written to" in log
-    assert night.ids() == [each for each in (100, 101, 102, 103, 200, 201) if each not in deleted]
-
-
-@pytest.mark.parametrize(
-    "kind", [pytest.param(named("delta"), id="delta"), pytest.param(named("iceberg"), id="iceberg")]
-)
-def test_a_second_run_is_refused_as_long_as_the_first_one_gives_signs_of_life(
-    kind: Kind, open_night: Open, write_sites: Write, monkeypatch: pytest.MonkeyPatch
-):
-    night, stage = open_night(kind), TableOutput.stage
-    night.make()
-    beats, errors = write_sites(d1=2), []
-
-    def stage_beside_another(self: TableOutput, predictions: DataFrame, run_id: str) -> DataFrame:
-        monkeypatch.setattr(TableOutput, "stage", stage)  # of the other
-        until = time.monotonic() + 60
-        while '"renewed"' not in (text := self.lock.read() or "") or is_first_sign(text):
-            assert time.monotonic() < until, text
-            time.sleep(0.1)
-        errors.append(night.score(beats, code=6))
-        return stage(self, predictions, run_id)
-
-    def is_first_sign(text: str) -> bool:
-        holder = json.loads(text)
-        return bool(holder["renewed"] == holder["started"])
-
-    monkeypatch.setattr("lstm_fcn.spark.scoring.lock._RENEW_SECONDS", 0.5)
-    monkeypatch.setattr(TableOutput, "stage", stage_beside_another)
-    log = night.score(beats)
-    run_id = night.place.manifests()[-1].run_id
-    assert f"error: run {run_id} (host" in errors[0]
-    assert f"DROP TABLE {night.place.output}_lock" in errors[0]
-    assert "stage=lock" not in log
-    assert night.ids() == [100, 101]
-    assert night.left_over() == []
-
-
-@pytest.mark.parametrize("kind", each(TRANSACTIONAL))
-def test_an_incremental_run_scores_what_is_new_and_what_the_results_have_lost(
-    kind: Kind, open_night: Open, write_sites: Write
-):
-    night = open_night(kind)
-    night.make()
-
-    def score(**days: int) -> str:
-        return night.score(write_sites(**days), *BY_DAY, "--incremental")
-
-    score(d1=4, d2=3)
-    first = night.runs()
-    assert "nothing is new" in score(d1=4, d2=3)
-    night.spark.sql(f"DELETE FROM {night.place.output} WHERE day = date'2026-01-02'")  # noqa: S608
-    score(d1=4, d2=3, d3=2)
-    second = night.runs()
-    assert second == {**first, "2026-01-02": second["2026-01-02"], "2026-01-03": second["2026-01-02"]}
-    assert second["2026-01-02"] != first["2026-01-02"]
-    score(d2=3, d3=2)
-    assert night.runs() == {day: run for day, run in second.items() if day != "2026-01-01"}
-    assert night.ids() == [200, 201, 202, 300, 301]
-
-
-@pytest.mark.parametrize("name", ["iceberg_hidden", pytest.param("delta", marks=nightly)])
-def test_what_a_run_wrote_beside_the_table_before_it_was_killed_is_dropped_by_the_next(
-    name: str, open_night: Open, write_sites: Write, monkeypatch: pytest.MonkeyPatch
-):
-    night = open_night(named(name))
-    night.make()
-    beats = write_sites(d1=2)
-    night.score(beats, *BY_DAY)
-    before = night.runs()
-
-    def die(_: TableOutput, __: Manifest) -> None:
-        raise Killed
-
-    with monkeypatch.context() as patched, pytest.raises(Killed):
-        patched.setattr(TableOutput, "publish", die)
-        night.score(beats, *BY_DAY)
-    assert night.runs() == before
-    assert len(night.left_over()) == 1
-    assert "stage=recover" not in night.score(beats, *BY_DAY)
-    assert night.ids() == [100, 101]
-    assert night.left_over() == []
-
-
-_EVERY_DAY = {("delta", "_replace", True), ("iceberg_hidden", "_replace", False)}
-
-
-@pytest.mark.parametrize(
-    ("name", "method", "after"),
-    [
-        pytest.param(*each, marks=() if each in _EVERY_DAY else nightly)
-        for name in ("delta", "iceberg_hidden")
-        for each in ((name, "_replace", False), (name, "_replace", True), (name, "_add_metrics", True))
-    ],
-)
-def test_a_run_that_is_killed_while_it_publishes_loses_and_doubles_nothing(
-    name: str, method: str, after: bool, open_night: Open, write_sites: Write, monkeypatch: pytest.MonkeyPatch
-):
-    night, original = open_night(named(name)), getattr(TableOutput, method)
-    night.make()
-    beats = write_sites(d1=4, d2=3)
-    night.score(beats, *BY_DAY)
-
-    def die(self: TableOutput, manifest: Manifest, **how: bool) -> None:
-        if after:
-            original(self, manifest, **how)
-        raise Killed
-
-    with monkeypatch.context() as patched, pytest.raises(Killed):
-        patched.setattr(TableOutput, method, die)
-        night.score(beats, *BY_DAY)
-    log = night.score(beats, *BY_DAY, "--where", "day = date'2026-01-02'")
-    killed = night.place.manifests()[-2]
-    assert f"finished what run {killed.run_id} had begun" in log
-    assert night.runs()["2026-01-01"] == killed.run_id
-    assert night.ids() == [100, 101, 102, 103, 200, 201, 202]
-    assert night.left_over() == []
-    metrics = night.place.metrics().groupBy("run_id", "class", "metric").count()
-    assert metrics.where("count > 1").count() == 0
-
-
-def test_a_run_that_is_killed_between_two_statements_on_its_branch_is_finished(
-    open_night: Open, write_sites: Write, monkeypatch: pytest.MonkeyPatch
-):
-    night = open_night(named("iceberg"))
-    beats = write_sites(d1=4)
-    night.score(beats)
-
-    def die(_: DataFrameWriterV2) -> None:
-        raise Killed
-
-    with monkeypatch.context() as patched, pytest.raises(Killed):
-        patched.setattr(DataFrameWriterV2, "append", die)  # after the delete
-        patched.setattr(IcebergTable, "_drop", lambda *_: None)  # which is what `finally` does
-        night.score(beats)
-    assert night.ids() == [100, 101, 102, 103]
-    assert len(night.left_over()) == 2  # its branch and its staging
-    night.score(beats)
-    assert night.ids() == [100, 101, 102, 103]
-    assert night.left_over() == []

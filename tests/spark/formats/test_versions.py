@@ -43,6 +43,19 @@ def test_a_snapshot_a_tag_and_a_branch_of_iceberg_are_read_by_name(open_night: O
 
 
 @pytest.mark.parametrize("kind", ["delta", ICEBERG_AT_NIGHT])
+def test_the_version_of_a_moment_is_read_by_its_time(kind: str, open_night: Open, source: Source):
+    night, name = open_night(named("folder")), source(kind, {"d1": 3}, {"d2": 2})
+    if kind == "delta":
+        commits = night.spark.sql(f"DESCRIBE HISTORY {name}").where("version = 1").selectExpr("string(timestamp) AS at")
+    else:
+        commits = night.spark.table(f"{name}.snapshots").selectExpr("string(min(committed_at)) AS at")
+    first = commits.collect()[0]["at"]
+    night.score(name, "--beats-options", f"timestampAsOf={first}")
+    assert night.ids() == [100, 101, 102]
+    assert night.score(name, "--beats-options", "timestampAsOf=2001-02-03", code=3).startswith("error: ")
+
+
+@pytest.mark.parametrize("kind", ["delta", ICEBERG_AT_NIGHT])
 def test_a_run_reads_one_version_whoever_writes_meanwhile_and_can_be_repeated_on_it(
     kind: str, open_night: Open, source: Source, beats: Beats, monkeypatch: pytest.MonkeyPatch
 ):
@@ -89,61 +102,3 @@ def test_columns_with_spaces_and_dots_go_into_a_new_table_of_delta(open_night: O
     night.score(tmp_path / "odd", "--where", "`Patient ID` = 'A' AND `a.day` IS NOT NULL")
     assert night.ids("`Patient ID` = 'A'") == [100, 102]
     assert night.ids() == [100, 101, 102]
-
-
-DAYS = ["2026-01-01", "2026-01-02", "2026-01-03"]
-COMPACT = {
-    "delta": "OPTIMIZE {0}",
-    "iceberg": "CALL ice.system.rewrite_data_files('{1}', options => map('rewrite-all', 'true'))",
-}
-MERGE_ON_READ = {
-    "delta": "TBLPROPERTIES ('delta.enableDeletionVectors' = 'true')",
-    "iceberg": "TBLPROPERTIES ('write.delete.mode' = 'merge-on-read', 'write.update.mode' = 'merge-on-read')",
-}
-
-
-@pytest.mark.parametrize("kind", ["delta", ICEBERG_AT_NIGHT])
-def test_only_partitions_whose_rows_are_others_are_scored_again(
-    kind: str, open_night: Open, source: Source, beats: Beats, monkeypatch: pytest.MonkeyPatch
-):
-    night = open_night(named("folder"))
-    name = source(kind, {"d1": 4, "d2": 4, "d3": 4}, {"d3": 2}, properties=MERGE_ON_READ[kind])
-
-    def scored() -> list[str]:
-        before = night.runs() if Path(night.place.output).exists() else {}
-        log = night.score(name, "--partition-by", "day", "--incremental")
-        changed = sorted(day for day, run in night.runs().items() if before.get(day) != run)
-        assert ("nothing is new" in log) == (not changed and set(before) == set(night.runs()))
-        return changed
-
-    assert scored() == DAYS
-    with monkeypatch.context() as patched:  # the same version is not looked into
-        patched.setattr("lstm_fcn.spark.scoring.job.survey", None)
-        assert scored() == []
-    night.spark.sql(COMPACT[kind].format(name, name.removeprefix("ice.")))
-    assert scored() == []
-    night.spark.sql(f"DELETE FROM {name} WHERE id = 101")  # noqa: S608
-    assert scored() == DAYS[:1]
-    night.spark.sql(f"UPDATE {name} SET beat = transform(beat, x -> x / 2) WHERE id = 201")  # noqa: S608
-    assert scored() == DAYS[1:2]
-    sites_and_days(night.spark, beats, d3=1).selectExpr("id + 50", "site", "label", "beat", "day").write.insertInto(
-        name
-    )
-    assert scored() == DAYS[2:]
-    night.spark.sql(f"DELETE FROM {name} WHERE day = date'2026-01-01'")  # noqa: S608
-    assert scored() == []
-    assert sorted(night.runs()) == DAYS[1:]
-    assert len(night.ids()) == 11
-
-
-def test_a_view_is_scored_incrementally_too(open_night: Open, source: Source):
-    night, name = open_night(named("folder")), source("iceberg", {"d1": 3, "d2": 2})
-    view = "results.view_of_beats"
-    night.spark.sql(f"CREATE VIEW {view} AS SELECT * FROM {name} WHERE id <> 100")  # noqa: S608
-    night.score(view, "--partition-by", "day", "--incremental")
-    assert "nothing is new" in night.score(view, "--partition-by", "day", "--incremental")
-    first = night.runs()
-    night.spark.sql(f"DELETE FROM {name} WHERE id = 200")  # noqa: S608
-    night.score(view, "--partition-by", "day", "--incremental")
-    assert night.runs()["2026-01-01"] == first["2026-01-01"]
-    assert night.ids() == [101, 102, 201]
