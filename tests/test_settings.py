@@ -187,6 +187,8 @@ def test_the_split_of_records_cannot_be_overruled_by_the_csvs():
         (TrainSettings, ["--beats", "b.csv.gz", "--rows", "split=test"], "--rows goes with a beat table"),
         (TrainSettings, ["--rows", "split"], "--rows .*String should match pattern"),
         (TrainSettings, ["--model", "s3://b/m"], "expected --model to be a local path, found s3:/b/m"),
+        (ScoreSettings, ["--summary-by", "patient,hour"], "expected --summary-by record,hour, found patient,hour"),
+        (ScoreSettings, ["--summary-by", ","], "--summary-by .* at least 1 item"),
         (ScoreSettings, ["--beat", "b", "--beat-prefix", "x"], "expected --beat or --beat-prefix, found both"),
     ],
 )

@@ -37,6 +37,12 @@ class ScoreSettings(JobSettings):
     partition_by: Names = Field(
         [], description="columns by whose values results are replaced, and new ones partitioned, e.g. day"
     )
+    summary_by: Names = Field(
+        ["record"],
+        min_length=1,
+        description="what each row of the summary in 'records' is of: record, or record,hour (hours of the recording, "
+        "from 0), or columns that are carried along, e.g. patient",
+    )
     table_format: str | None = Field(
         None,
         description="format of a new table and those beside it, e.g. delta; without it, what the table's catalog makes",
@@ -94,6 +100,10 @@ class ScoreSettings(JobSettings):
             raise ValueError("expected --beat or --beat-prefix, found both")
         if self.precision == "int8" and self.device == "cuda":
             raise ValueError("--precision int8 computes on the processor; on CUDA use --precision float32")
+        if "hour" in self.summary_by and "record" not in self.summary_by:
+            raise ValueError(
+                f"hours are those of a recording: expected --summary-by record,hour, found {','.join(self.summary_by)}"
+            )
         odd = [option for option in self.beats_options if "=" not in option]
         if odd:
             raise ValueError(f"expected --beats-options as name=value,name=value, found {odd[0]}")

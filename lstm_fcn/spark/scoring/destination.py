@@ -30,11 +30,12 @@ def open_output(spark: SparkSession, settings: ScoreSettings) -> Output:
                 f"--table-format and --merge-schema are for a table; --output {settings.output} is a folder of Parquet "
                 "files, whose columns stay the same"
             )
-        return FolderOutput(spark, settings.output, settings.partition_by)
+        return FolderOutput(spark, settings.output, settings.partition_by, settings.summary_by)
     if (
         source is not None
         and is_below(str(source.sibling(name.bare)), str(name))
         and is_companion(source.bare, name.bare)
     ):
         raise SettingsError(f"--beats {settings.beats} has the name of a table that runs into {settings.output} make")
-    return TableOutput(spark, name, settings.partition_by, settings.table_format, merge_schema=settings.merge_schema)
+    by = settings.partition_by, settings.summary_by
+    return TableOutput(spark, name, *by, settings.table_format, merge_schema=settings.merge_schema)

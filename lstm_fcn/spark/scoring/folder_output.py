@@ -13,7 +13,8 @@ from lstm_fcn.spark.scoring.lock_places import LockFile
 from lstm_fcn.spark.scoring.manifest import Key, Manifest, key_text, parse_manifest
 from lstm_fcn.spark.scoring.output import keys_that_fulfil, metrics_of_run
 from lstm_fcn.spark.scoring.partitions import partition_value
-from lstm_fcn.spark.scoring.record_summary import refuse_other_table, summarize_records
+from lstm_fcn.spark.scoring.record_summary import summarize_records, summary_keys
+from lstm_fcn.spark.scoring.summary_by import keys_of_summary, refuse_other_keys
 from lstm_fcn.spark.tables import refuse_pattern
 
 
@@ -28,16 +29,20 @@ class FolderOutput:
     spark : SparkSession
     folder : str
     partition_by : sequence of str
+    summary_by : sequence of str
+        What each row of `records/` is of.
     """
 
     replaces_by_condition = False
 
-    def __init__(self, spark: SparkSession, folder: str, partition_by: Sequence[str]) -> None:
+    def __init__(
+        self, spark: SparkSession, folder: str, partition_by: Sequence[str], summary_by: Sequence[str]
+    ) -> None:
         refuse_pattern(folder)
         self._spark, self._folder = spark, folder.rstrip("/")
         self._files = files_at(spark, folder)
         self.lock = LockFile(self._files, f"{self._folder}/_lock.json")
-        self.partition_by = list(partition_by)
+        self.partition_by, self._summary_by = list(partition_by), list(summary_by)
         self.refresh()
 
     def refresh(self) -> None:
@@ -58,12 +63,17 @@ class FolderOutput:
             self._refuse_other_records()
 
     def _refuse_other_records(self) -> None:
-        """Refuse a folder `records` that no run wrote, such as one of WFDB files."""
+        """Refuse a folder `records` that no run wrote, such as one of WFDB files, or with rows of something else."""
         path = f"{self._folder}/records"
         names = self._data_files(path)
-        if names and (self.last is None or not self.last.has_records):
+        if not names:
+            return
+        if self.last is not None and self.last.has_records:
+            there = summary_keys(self.partition_by, self.last.summary_by)
+        else:
             are_of_spark = all(name.endswith(".parquet") or "=" in name for name in names)
-            refuse_other_table(self._spark.read.parquet(path).columns if are_of_spark else [], path)
+            there = keys_of_summary(self._spark.read.parquet(path).columns if are_of_spark else [], path)
+        refuse_other_keys(there, summary_keys(self.partition_by, self._summary_by), path)
 
     @property
     def _predictions(self) -> str:
@@ -114,7 +124,7 @@ class FolderOutput:
             odd = sorted(set(folders) ^ set(manifest.scored), key=str)[0]
             raise DataError(f"{key_text(odd, self.partition_by)}: not found, or not expected, in what was staged")
         if manifest.has_records:
-            records = summarize_records(self._staged, self.partition_by).coalesce(1)
+            records = summarize_records(self._staged, self.partition_by, manifest.summary_by).coalesce(1)
             records.write.partitionBy(*self.partition_by).parquet(f"{staging}/records")
         written = {
             "written": self._written(f"{staging}/predictions"),

@@ -31,7 +31,7 @@ from lstm_fcn.spark.scoring.lock import hold
 from lstm_fcn.spark.scoring.manifest import Manifest, ScoredRows, run_metrics
 from lstm_fcn.spark.scoring.output import (
     refuse_columns_left_behind,
-    refuse_partition_columns,
+    refuse_key_columns,
     selects_partitions,
 )
 from lstm_fcn.spark.scoring.partitions import in_partitions, require_same, survey
@@ -43,8 +43,10 @@ from lstm_fcn.spark.scoring.plan import (
 )
 from lstm_fcn.spark.scoring.progress import log_progress
 from lstm_fcn.spark.scoring.record_summary import can_summarize
+from lstm_fcn.spark.scoring.summary_by import refuse_summary_by
 from lstm_fcn.spark.scoring.task_size import FEW_ROWS, beats_a_minute, cut
 from lstm_fcn.spark.session import describe_jobs, new_run_id
+from lstm_fcn.spark.sql import column
 from lstm_fcn.spark.udf import add_predictions, scoring_function
 
 if TYPE_CHECKING:
@@ -101,6 +103,8 @@ class ScoringRun:
         self._function = scoring_function(spark, self.model, *how)
         # What does not fit the table is refused here, before anything is written.
         self._carried = [name for name in self._predict(self.beats).columns if name in self.beats.columns]
+        carried = self.beats.select(*map(column, self._carried))
+        refuse_summary_by(settings.summary_by, self.output.partition_by, carried)
         self._has_records = can_summarize(self.beats, self.model.header)
         log.info("stage=start run_id=%s model=%s beats=%s", self.run_id, self.model.reference, settings.beats)
 
@@ -111,7 +115,7 @@ class ScoringRun:
                 "--incremental works by partitions: give --partition-by, or a table that has some, and no --where on "
                 "other columns"
             )
-        refuse_partition_columns(beats, by, self._beat)
+        refuse_key_columns(beats, by, "--partition-by")
         if settings.limit is not None and (by or self._replaced is not None):
             raise SettingsError("--limit is for a trial and goes without partitions: give a folder as --output")
 
@@ -323,6 +327,7 @@ class ScoringRun:
             removed=list(plan.remove) if is_done else [],
             replaced=self._replaced if is_done else None,
             has_records=self._has_records and is_done,
+            summary_by=self.settings.summary_by,
             partitions=state_after(plan, before, self.run_id, self._recipe, whole=self._replaced is None)
             if is_done
             else [],

@@ -84,6 +84,7 @@ class Manifest(_Part):
     )
     written: dict[str, list[str]] = Field(default={}, description="folder -> files that this run wrote there")
     has_records: bool = Field(False, description="whether the records of the scored partitions are summarized")
+    summary_by: list[str] = Field(["record"], description="what each row of that summary is of")
     written_records: dict[str, list[str]] = Field(default={}, description="as `written`, of the summary of the records")
     metrics: list[MetricRow] = []
 

@@ -112,24 +112,32 @@ def keys_that_fulfil(
     return [tuple(row) for row in kept.collect()]
 
 
-_PARTITION_TYPES = re.compile(r"string|varchar.*|char.*|date|timestamp.*|boolean|tinyint|smallint|int|bigint|decimal.*")
+_KEY_TYPES = re.compile(r"string|varchar.*|char.*|date|timestamp.*|boolean|tinyint|smallint|int|bigint|decimal.*")
 
 
-def refuse_partition_columns(beats: DataFrame, partition_by: Sequence[str], beat: str) -> None:
-    """Refuse columns whose values cannot name a partition.
+def refuse_key_columns(beats: DataFrame, names: Sequence[str], flag: str) -> None:
+    """Refuse columns whose values cannot name a partition, or what a row is of.
+
+    Parameters
+    ----------
+    beats : DataFrame
+    names : sequence of str
+        Columns that are there.
+    flag : str
+        What they are given with, for the message.
 
     Raises
     ------
     SettingsError
     """
     types = dict(beats.dtypes)
-    twice = [name for name in partition_by if list(partition_by).count(name) > 1]
-    odd = [name for name in partition_by if not _PARTITION_TYPES.fullmatch(types[name]) or name == beat]
+    twice = [name for name in names if list(names).count(name) > 1]
+    odd = [name for name in names if not _KEY_TYPES.fullmatch(types[name])]
     if twice:
-        raise SettingsError(f"--partition-by names the column '{twice[0]}' twice")
+        raise SettingsError(f"{flag} names the column '{twice[0]}' twice")
     if odd:
         raise SettingsError(
-            f"expected the columns of --partition-by to be texts, dates, times, whole numbers, decimals or booleans; "
+            f"expected the columns of {flag} to be texts, dates, times, whole numbers, decimals or booleans; "
             f"'{odd[0]}' is {types[odd[0]]}"
         )
 

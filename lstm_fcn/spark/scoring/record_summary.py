@@ -1,4 +1,4 @@
-"""What a reader of ECGs wants to know of a record: its rates, its S and V beats, and how they follow each other."""
+"""What a reader of ECGs wants to know of a record, its hours or a patient: rates, S and V beats, how they follow."""
 
 import logging
 from collections.abc import Sequence
@@ -8,7 +8,6 @@ from pyspark.sql import Column, DataFrame, Window, WindowSpec
 from pyspark.sql import functions as F
 
 from lstm_fcn.data.labels import CLASSES, is_aami
-from lstm_fcn.errors import DataError
 from lstm_fcn.spark.columns import likeliest_probability
 from lstm_fcn.spark.sql import column
 
@@ -29,10 +28,12 @@ INTERVALS_OF_A_RATE = 8
 SURE = 0.9
 """A beat whose likeliest class has a lower probability is counted in `unsure`."""
 
+HOUR = "hour"
+"""Column that a summary by hour makes: the whole hours of `time_s`."""
+
 ECTOPIC = ("S", "V")
 _SHORTEST_RUN = 3
 _SHORTEST_BIGEMINY = 3
-
 
 _NEEDED = {"record": ("string",), "time_s": ("double", "float")}
 
@@ -51,64 +52,70 @@ def has_times(beats: DataFrame) -> bool:
     return not odd
 
 
-def refuse_other_table(columns: Sequence[str], name: str) -> None:
-    """Refuse to replace what is no summary of records, but has the name of one.
-
-    Raises
-    ------
-    DataError
-    """
-    if not {"record", "v_burden", "bigeminy"} <= set(columns):
-        raise DataError(
-            f"{name} is there and no run of this job wrote it, and it would be replaced by the summary of the records: "
-            "move it, or give another --output"
-        )
-
-
-def summarize_records(predictions: DataFrame, partition_by: Sequence[str]) -> DataFrame:
-    """Summarize each record, in each partition.
+def summarize_records(
+    predictions: DataFrame, partition_by: Sequence[str], by: Sequence[str] = ("record",)
+) -> DataFrame:
+    """Summarize each record, in each partition; or its hours, or all records of a patient.
 
     Parameters
     ----------
     predictions : DataFrame
         Of a model with AAMI's classes; with `record` and `time_s`. Beats without either are left out.
     partition_by : sequence of str
+    by : sequence of str
+        What a row is of: columns of the predictions, and `hour`, the hour of `time_s`.
 
     Returns
     -------
     DataFrame
-        A row a record. `hours`: from its first beat to its last. `mean_rate`, `lowest_rate`, `highest_rate`: beats a
-        minute, from the intervals of at most 10 s. For S and V each, `v_beats`, `v_burden` (% of the scored beats),
-        `v_couplets` (exactly two in a row), `v_runs` (three or more in a row), `v_longest_run` (beats), `v_fastest_run`
-        (beats a minute, from the intervals within a run). `bigeminy`: episodes in which every second beat is V, with at
-        least three V. `pauses`: intervals of more than 2 s. `unsure`: share of scored beats of a confidence below 0.9.
-        A beat that could not be scored and a gap end a run. Definitions: Steinberg et al. 2017, ISHNE-HRS expert
-        consensus statement on ambulatory ECG, Heart Rhythm 14(7), e55.
+        A row for each value of the columns. Whatever they are, no interval and no run is of two records: an interval
+        counts where it ends, and a run, a couplet or an episode where it begins. `hours`: from the first beat of each
+        record to its last, as the sum of what is between the beats, gaps too. `mean_rate`, `lowest_rate`,
+        `highest_rate`: beats a minute, from the intervals of at most 10 s. For S and V each, `v_beats`, `v_burden`
+        (% of the scored beats), `v_couplets` (exactly two in a row), `v_runs` (three or more in a row),
+        `v_longest_run` (beats), `v_fastest_run` (beats a minute, from the intervals within a run). `bigeminy`: episodes
+        in which every second beat is V, with at least three V. `pauses`: intervals of more than 2 s. `unsure`: share of
+        scored beats of a confidence below 0.9. `model`, `run_id`: of the last run that scored one of the beats. A beat
+        that could not be scored and a gap end a run. Definitions: Steinberg et al. 2017, ISHNE-HRS expert consensus
+        statement on ambulatory ECG, Heart Rhythm 14(7), e55.
     """
-    keys = record_keys(partition_by)
-    rows = _with_runs(_beats(predictions, [*keys, "model", "run_id"]), keys)
-    ectopic = [each for name in ECTOPIC for each in _ectopic(name)]
-    scored = F.count("_class")
-    in_bigeminy = F.col("_v_in_alternation") >= _SHORTEST_BIGEMINY
-    return rows.groupBy(*map(column, keys)).agg(
-        F.count(F.lit(1)).alias("beats"),
-        (F.count(F.lit(1)) - scored).alias("unscored"),
-        ((F.max("_time") - F.min("_time")) / 3600).alias("hours"),
-        _rate(F.avg("_interval")).alias("mean_rate"),
-        _rate(F.max("_mean_interval")).alias("lowest_rate"),
-        _rate(F.min("_mean_interval")).alias("highest_rate"),
-        *ectopic,
-        _count(F.col("_begins_alternation") & in_bigeminy).alias("bigeminy"),
-        _count(F.col("_interval") > PAUSE).alias("pauses"),
-        F.try_divide(_count(F.col("_class").isNotNull() & (F.col("_confidence") < SURE)), scored).alias("unsure"),
-        F.first("model").alias("model"),
-        F.first("run_id").alias("run_id"),
-    )
+    if HOUR in by:
+        predictions = predictions.withColumn(HOUR, F.floor(F.col("time_s") / 3600))
+    records, keys = record_keys(partition_by), summary_keys(partition_by, by)
+    carried = dict.fromkeys([*records, *keys, "model", "run_id"])
+    rows = _with_runs(_beats(predictions, list(carried)), records)
+    return rows.groupBy(*map(column, keys)).agg(*(value.alias(name) for name, value in figures().items()))
 
 
 def record_keys(partition_by: Sequence[str]) -> list[str]:
     """Name the columns that say which record a beat is of."""
-    return list(dict.fromkeys([*partition_by, "record"]))
+    return summary_keys(partition_by, ["record"])
+
+
+def summary_keys(partition_by: Sequence[str], by: Sequence[str]) -> list[str]:
+    """Name the columns that say which row of a summary a beat is of."""
+    return list(dict.fromkeys([*partition_by, *by]))
+
+
+def figures() -> dict[str, Column]:
+    """Compute the columns of a summary, from the beats of each row."""
+    beats, scored = F.count(F.lit(1)), F.count("_class")
+    in_bigeminy = F.col("_v_in_alternation") >= _SHORTEST_BIGEMINY
+    is_unsure = F.col("_class").isNotNull() & (F.col("_confidence") < SURE)
+    return {
+        "beats": beats,
+        "unscored": beats - scored,
+        "hours": F.coalesce(F.sum("_since"), F.lit(0.0)) / 3600,
+        "mean_rate": _rate(F.avg("_interval")),
+        "lowest_rate": _rate(F.max("_mean_interval")),
+        "highest_rate": _rate(F.min("_mean_interval")),
+        **{f"{of.lower()}_{what}": value for of in ECTOPIC for what, value in _ectopic(of).items()},
+        "bigeminy": _count(F.col("_begins_alternation") & in_bigeminy),
+        "pauses": _count(F.col("_interval") > PAUSE),
+        "unsure": F.try_divide(_count(is_unsure), scored),
+        "model": F.max_by("model", "run_id"),
+        "run_id": F.max("run_id"),  # ids order the runs
+    }
 
 
 def around_longest_runs(
@@ -162,8 +169,9 @@ def _with_runs(rows: DataFrame, keys: Sequence[str]) -> DataFrame:
     """Add intervals, and of each beat the run of one class, and the alternation of V and others, that it is in."""
     ordered = Window.partitionBy(*map(column, keys)).orderBy("_time")
     several = ordered.rowsBetween(1 - INTERVALS_OF_A_RATE, Window.currentRow)
-    gap, before = F.col("_time") - F.lag("_time").over(ordered), F.lag("_class").over(ordered)
-    rows = rows.withColumns({"_interval": F.when(gap <= LONGEST_INTERVAL, gap), "_before": before})
+    since, before = F.col("_time") - F.lag("_time").over(ordered), F.lag("_class").over(ordered)
+    interval = F.when(since <= LONGEST_INTERVAL, since)
+    rows = rows.withColumns({"_since": since, "_interval": interval, "_before": before})
     goes_on = F.col("_interval").isNotNull()
     changes = (F.col("_class") == "V") != (F.col("_before") == "V")
     whole = F.count("_interval").over(several) == INTERVALS_OF_A_RATE
@@ -190,19 +198,19 @@ def _number(begins: str, ordered: WindowSpec) -> Column:
     return F.sum(F.col(begins).cast("int")).over(ordered)
 
 
-def _ectopic(name: str) -> list[Column]:
+def _ectopic(name: str) -> dict[str, Column]:
     """Count the beats of a class, alone, in pairs and in runs."""
     of_class = F.col("_class") == name
-    of_run = of_class & (F.col("_in_run") >= _SHORTEST_RUN)
-    counted = {
+    begins = of_class & F.col("_begins_run")
+    begins_run = begins & (F.col("_in_run") >= _SHORTEST_RUN)
+    return {
         "beats": _count(of_class),
         "burden": F.try_divide(100 * _count(of_class), F.count("_class")),
-        "couplets": _count(of_class & F.col("_begins_run") & (F.col("_in_run") == 2)),
-        "runs": _count(of_run & F.col("_begins_run")),
-        "longest_run": F.max(F.when(of_run, F.col("_in_run"))),
-        "fastest_run": F.max(F.when(of_run, F.col("_rate_of_run"))),
+        "couplets": _count(begins & (F.col("_in_run") == 2)),
+        "runs": _count(begins_run),
+        "longest_run": F.max(F.when(begins_run, F.col("_in_run"))),
+        "fastest_run": F.max(F.when(begins_run, F.col("_rate_of_run"))),
     }
-    return [value.alias(f"{name.lower()}_{what}") for what, value in counted.items()]
 
 
 def _rate(interval: Column) -> Column:

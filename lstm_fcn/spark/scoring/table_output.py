@@ -20,8 +20,9 @@ from lstm_fcn.spark.scoring.manifest import Key, Manifest
 from lstm_fcn.spark.scoring.output import keys_that_fulfil, metrics_of_run
 from lstm_fcn.spark.scoring.partitions import in_partitions, partition_value, require_same, survey
 from lstm_fcn.spark.scoring.plan import PartitionContent
-from lstm_fcn.spark.scoring.record_summary import refuse_other_table, summarize_records
+from lstm_fcn.spark.scoring.record_summary import summarize_records, summary_keys
 from lstm_fcn.spark.scoring.runs_table import PUBLISHING, RunsTable
+from lstm_fcn.spark.scoring.summary_by import keys_of_summary, refuse_other_keys
 from lstm_fcn.spark.scoring.table_format import (
     TableFormat,
     TableOfFiles,
@@ -50,6 +51,8 @@ class TableOutput:
     partition_by : sequence of str
         The columns by whose values rows are replaced. Those of an earlier run where none are given; of the first run,
         those that the table is partitioned by.
+    summary_by : sequence of str
+        What each row of NAME_records is of.
     new_format : str or None
         Of a table that is not there; None for what its catalog makes.
     merge_schema : bool
@@ -61,12 +64,13 @@ class TableOutput:
         spark: SparkSession,
         name: TableName,
         partition_by: Sequence[str],
+        summary_by: Sequence[str],
         new_format: str | None = None,
         *,
         merge_schema: bool = False,
     ) -> None:
         self._spark, self._table, self._name, self._asked = spark, name, str(name), list(partition_by)
-        self._new_format, self._merge_schema = new_format, merge_schema
+        self._summary_by, self._new_format, self._merge_schema = list(summary_by), new_format, merge_schema
         self._metrics, self._runs = str(name.companion("_metrics")), RunsTable(spark, str(name.companion("_runs")))
         self._records = name.companion("_records")
         self.refresh()
@@ -83,7 +87,8 @@ class TableOutput:
         self.last, self._unfinished = self._runs.read()
         self.partition_by = self._replaced_by(list(found.partition_by) if found else self._asked)
         if self._spark.catalog.tableExists(str(self._records)):
-            refuse_other_table(self._spark.table(str(self._records)).columns, str(self._records))
+            there = keys_of_summary(self._spark.table(str(self._records)).columns, str(self._records))
+            refuse_other_keys(there, summary_keys(self.partition_by, self._summary_by), str(self._records))
 
     def _look(self) -> TableDescription | None:
         return find_output(self._spark, self._table, self._new_format)
@@ -268,7 +273,7 @@ class TableOutput:
         else:
             source = self._spark.table(_staging(self._table, manifest.run_id))
         if manifest.has_records:
-            records = summarize_records(source, by)
+            records = summarize_records(source, by, manifest.summary_by)
             if not is_there:
                 create_table(self._spark, name, records.schema, self._companions, by)
         else:

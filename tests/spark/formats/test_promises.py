@@ -44,29 +44,40 @@ def test_any_condition_replaces_the_rows_that_fulfil_it(kind: Kind, open_night: 
     assert not {second[key] for key in ("201", "203", "205")} & set(first.values())
 
 
-@pytest.mark.parametrize("name", ["iceberg", pytest.param("delta", marks=nightly)])
+@pytest.mark.parametrize(
+    ("name", "by"),
+    [
+        pytest.param("iceberg", "record", marks=nightly),
+        ("iceberg", "patient"),
+        pytest.param("delta", "record", marks=nightly),
+        pytest.param("delta", "patient", marks=nightly),
+    ],
+)
 def test_the_summary_of_the_records_follows_the_rows_whatever_they_are_replaced_by(
-    name: str, open_night: Open, write_sites: Write, tmp_path: Path
+    name: str, by: str, open_night: Open, write_sites: Write, tmp_path: Path
 ):
     night, format_ = open_night(named(name)), ("--table-format", "delta") if name == "delta" else ()
+    by_setting = ("--summary-by", by)
+    record = {"record": "site", "patient": "concat(site, day)"}[by]
 
     def with_records(**days: int) -> Path:
         rows = night.spark.read.parquet(str(write_sites(**days)))
         path = tmp_path / f"records_{sum(days.values())}"
-        rows.selectExpr("*", "site AS record", "double(id) AS time_s").write.parquet(str(path))
+        rows.selectExpr("*", f"{record} AS record", "site AS patient", "double(id) AS time_s").write.parquet(str(path))
         return path
 
     def records() -> list[tuple[str, int]]:
-        return sorted(
-            tuple(row) for row in night.spark.table(f"{night.place.output}_records").select("record", "beats").collect()
-        )
+        found = night.spark.table(f"{night.place.output}_records").select(by, "beats").collect()
+        return sorted(tuple(row) for row in found)
 
-    night.score(with_records(d1=4, d2=3), *format_)
+    night.score(with_records(d1=4, d2=3), *by_setting, *format_)
     assert records() == [("A", 4), ("B", 3)]
-    night.score(with_records(d1=1, d2=8), "--where", "site = 'B' AND day > date'2026-01-01'")
+    night.score(with_records(d1=1, d2=8), *by_setting, "--where", "site = 'B' AND day > date'2026-01-01'")
     assert records() == [("A", 4), ("B", 6)]
     assert len(night.ids()) == 10
-    night.score(with_records(d1=2))
+    error = night.score(with_records(d1=1), "--summary-by", "record,hour", code=2)
+    assert f"_records has a row for each {by}; with this --summary-by it would be for each record, hour" in error
+    night.score(with_records(d1=2), *by_setting)
     assert records() == [("A", 1), ("B", 1)]
 
 

@@ -2,8 +2,10 @@
 
 from itertools import accumulate
 
+import numpy as np
+import pandas as pd
 import pytest
-from pyspark.sql import Row, SparkSession
+from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 
 from lstm_fcn.spark.scoring.record_summary import around_longest_runs, summarize_records
@@ -110,6 +112,86 @@ def test_each_record_of_each_partition_is_a_row_and_beats_without_a_record_are_l
     )
     summary = summarize_records(beats, ["day"]).collect()
     assert {(row.day, row.record, row.beats) for row in summary} == {(d, r, 3) for d in "12" for r in "ab"}
+
+
+def timed(spark: SparkSession, records: dict[str, tuple[str, list[float]]]) -> DataFrame:
+    """Name of a record -> classes and times of its beats. The letter that a name begins with is the patient."""
+    rows = [
+        (name, time, None if each == "-" else each, "flat" if each == "-" else None, [1.0], "m", "r")
+        for name, (classes, times) in records.items()
+        for each, time in zip(classes, times, strict=True)
+    ]
+    table = spark.createDataFrame(rows, SCHEMA).withColumn("patient", F.left("record", F.lit(1)))
+    return table.orderBy(F.rand(seed=1)).repartition(3)
+
+
+OVER_THE_HOUR = {  # the fifth beat is the first of the next hour; of each hour: column -> value
+    "NNNVVVVN": [
+        {"v_beats": 1, "v_runs": 1, "v_longest_run": 4, "v_fastest_run": 120.0},
+        {"v_beats": 3, "v_runs": 0, "v_longest_run": None, "v_fastest_run": None},
+    ],
+    "NNNSSNNN": [{"s_beats": 1, "s_couplets": 1}, {"s_beats": 1, "s_couplets": 0}],
+    "NNVNVNVN": [{"v_beats": 1, "bigeminy": 1}, {"v_beats": 2, "bigeminy": 0}],
+    "NNNN-NNN": [{"beats": 4, "unscored": 0, "hours": 1.5 / 3600}, {"beats": 4, "unscored": 1, "hours": 2 / 3600}],
+}
+
+
+def test_a_run_belongs_to_the_hour_in_which_it_begins_and_a_beat_to_its_own(spark: SparkSession):
+    times = [3598 + 0.5 * i for i in range(8)]
+    table = timed(spark, {classes: (classes, times) for classes in OVER_THE_HOUR})
+    found = {(row["record"], row["hour"]): row for row in summarize_records(table, [], ["record", "hour"]).collect()}
+    assert set(found) == {(classes, hour) for classes in OVER_THE_HOUR for hour in (0, 1)}
+    for classes, hours in OVER_THE_HOUR.items():
+        for hour, expected in enumerate(hours):
+            assert {name: found[classes, hour][name] for name in expected} == pytest.approx(expected), (classes, hour)
+
+
+def test_an_interval_belongs_to_the_hour_in_which_it_ends(spark: SparkSession):
+    table = timed(spark, {"a": ("NNNN", [3598.0, 3599.0, 3602.0, 3 * 3600.0])})
+    first, second, last = summarize_records(table, [], ["record", "hour"]).orderBy("hour").collect()
+    assert [row["hour"] for row in (first, second, last)] == [0, 1, 3]
+    assert [row["pauses"] for row in (first, second, last)] == [0, 1, 0]
+    assert [first["mean_rate"], second["mean_rate"], last["mean_rate"]] == pytest.approx([60.0, 20.0, None])
+    assert last["hours"] == pytest.approx(2 - 2 / 3600)  # a gap counts here alone
+
+
+def test_records_of_a_patient_at_one_time_are_not_mixed(spark: SparkSession):
+    times = [float(i) for i in range(4)]
+    later = [time + 0.5 for time in times]
+    table = timed(spark, {"p1": ("NVVN", times), "p2": ("NVVN", later), "q1": ("VVVN", [*times[:3], 6.0])})
+    first, second = summarize_records(table, [], ["patient"]).orderBy("patient").collect()
+    assert (first.patient, first.beats, first.v_couplets, first.v_runs, first.pauses) == ("p", 8, 2, 0, 0)
+    assert (first.mean_rate, first.hours) == pytest.approx((60.0, 6 / 3600))
+    assert (second.patient, second.v_runs, second.v_fastest_run, second.pauses) == ("q", 1, 60.0, 1)
+
+
+ADDED_UP = [
+    *("beats", "unscored", "hours", "bigeminy", "pauses"),
+    *(f"{of}_{what}" for of in "sv" for what in ("beats", "couplets", "runs")),
+]
+
+
+@pytest.mark.parametrize(("finer", "coarser"), [(["record", "hour"], ["record"]), (["record", "patient"], ["patient"])])
+def test_what_adds_up_is_the_same_however_it_is_shared_out(spark: SparkSession, finer: list[str], coarser: list[str]):
+    rng = np.random.default_rng(0)
+    records = {}
+    for name in ("a1", "a2", "b1"):
+        intervals = rng.choice([0.5, 0.8, 2.5, 40.0], 2999, p=[0.5, 0.4, 0.09, 0.01]).tolist()
+        classes = rng.choice(list("NSVF-"), 3000, p=[0.3, 0.2, 0.4, 0.05, 0.05])
+        records[name] = ("".join(classes), list(accumulate(intervals, initial=1.0)))
+    table = timed(spark, records)
+    parts, whole = (summarize_records(table, [], by).toPandas() for by in (finer, coarser))
+    assert len(parts) > len(whole)
+    expected = whole.set_index(coarser)[ADDED_UP].sort_index()
+    assert (expected > 0).all(axis=None)
+    pd.testing.assert_frame_equal(parts.groupby(coarser)[ADDED_UP].sum(), expected)
+
+
+def test_the_model_of_a_row_is_that_of_its_last_run(spark: SparkSession):
+    table = timed(spark, {"a1": ("N", [0.0]), "a2": ("N", [0.0]), "a3": ("N", [0.0])})
+    runs = table.withColumns({"run_id": F.translate("record", "a", "r"), "model": F.translate("record", "123", "zyx")})
+    (row,) = summarize_records(runs, [], ["patient"]).collect()
+    assert (row.model, row.run_id) == ("ax", "r3")
 
 
 def test_the_beats_around_the_first_beat_of_the_longest_run_are_found(spark: SparkSession):

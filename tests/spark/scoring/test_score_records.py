@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
 
 from lstm_fcn.data.beats import Beats
-from lstm_fcn.errors import DataError
+from lstm_fcn.errors import DataError, SettingsError
 from lstm_fcn.model.file import Model, write_model
 from lstm_fcn.spark.files import LocalFiles
 from lstm_fcn.spark.scoring.table_output import TableOutput
@@ -19,33 +20,35 @@ Days = dict[int, dict[str | None, int]]
 
 @pytest.fixture
 def write(spark: SparkSession, beats: Beats, tmp_path: Path) -> Callable[[Days], Path]:
-    """Write a table with so many beats of each record on each day."""
+    """Write a table with so many beats of each record on each day; a record begins with the letter of its patient."""
     series = beats.series.tolist()
 
     def write_table(days: Days) -> Path:
         rows = [
-            (record, float(i), series[i], f"2026-01-0{day}")
+            (record, record and record[0], float(i), series[i], f"2026-01-0{day}")
             for day, records in days.items()
             for record, count in records.items()
             for i in range(count)
         ]
-        frame = spark.createDataFrame(rows, "record string, time_s double, beat array<float>, day string")
+        frame = spark.createDataFrame(
+            rows, "record string, patient string, time_s double, beat array<float>, day string"
+        )
         frame.coalesce(1).write.mode("overwrite").partitionBy("day").parquet(str(tmp_path / "beats"))
         return tmp_path / "beats"
 
     return write_table
 
 
-def records(place: Place) -> dict[tuple[str, str], int]:
+def records(place: Place, by: str = "record") -> dict[tuple[str, str], int]:
     """Day and record -> beats, as the summary has them."""
     table = (
         place.spark.table(f"{place.output}_records")
         if place.is_table
         else place.spark.read.parquet(f"{place.output}/records")
     )
-    rows = table.selectExpr("string(day) AS day", "record", "beats").collect()
+    rows = table.selectExpr("string(day) AS day", by, "beats").collect()
     assert len({row[:2] for row in rows}) == len(rows)
-    return {(row["day"][-1], row["record"]): row["beats"] for row in rows}
+    return {(row["day"][-1], row[by]): row["beats"] for row in rows}
 
 
 def test_records_are_replaced_with_their_partitions(place: Place, run: Callable, write: Callable):
@@ -54,6 +57,59 @@ def test_records_are_replaced_with_their_partitions(place: Place, run: Callable,
     run(write({1: {"a": 9}, 3: {None: 2}}), place, *BY_DAY, "--where", "day >= '2026-01-02'")
     assert records(place) == {("1", "a"): 3, ("1", "b"): 2}
     assert place.manifests()[-1].has_records
+
+
+def test_a_summary_by_patient_is_replaced_with_its_partitions_and_by_nothing_else(
+    place: Place, run: Callable, write: Callable
+):
+    by_patient = (*BY_DAY, "--summary-by", "patient")
+    run(write({1: {"a1": 3, "a2": 2}, 2: {"b1": 4}}), place, *by_patient)
+    assert records(place, "patient") == {("1", "a"): 5, ("2", "b"): 4}
+    table = write({1: {"a1": 3, "a2": 2}, 2: {"b1": 1, "c1": 1}})
+    for other, wanted in (("record", "day, record"), ("patient,record", "day, patient, record")):
+        with pytest.raises(SettingsError, match=rf"records has a row for each .*; .* for each {wanted}\. Give the one"):
+            run(table, place, *BY_DAY, "--summary-by", other, "--incremental")
+    assert place.predictions().count() == 9
+    run(table, place, *by_patient, "--where", "day = '2026-01-02'")
+    assert records(place, "patient") == {("1", "a"): 5, ("2", "b"): 1, ("2", "c"): 1}
+
+
+def test_a_summary_that_was_removed_can_be_of_something_else(folder: Place, run: Callable, write: Callable):
+    table = write({1: {"a1": 3}})
+    run(table, folder, *BY_DAY)
+    shutil.rmtree(Path(folder.output, "records"))
+    run(table, folder, *BY_DAY, "--summary-by", "record,hour")
+    (row,) = folder.spark.read.parquet(f"{folder.output}/records").collect()
+    assert (row["record"], row["hour"], row["beats"]) == ("a1", 0, 3)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        (("--summary-by", "ward"), DataError, "has no column 'ward'; found: record, patient, time_s, day, pauses"),
+        (("--summary-by", "patient", "--columns", "record,time_s"), DataError, "carried along .* no column 'patient'"),
+        (("--summary-by", "time_s"), SettingsError, "columns of --summary-by to be texts, .*; 'time_s' is double"),
+        (("--summary-by", "pauses"), DataError, "the summary makes a column 'pauses' itself"),
+        (("--summary-by", "patient", "--partition-by", "record"), SettingsError, "each record is replaced alone"),
+    ],
+)
+def test_what_no_row_can_be_of_is_refused_before_anything_is_scored(
+    folder: Place, run: Callable, write: Callable, arguments: tuple[str, ...], error: type[Exception], message: str
+):
+    table = folder.spark.read.parquet(str(write({1: {"a1": 3}}))).withColumn("pauses", F.lit(1))
+    table.write.parquet(f"{folder.output} beats")
+    with pytest.raises(error, match=message):
+        run(f"{folder.output} beats", folder, *arguments)
+    assert not Path(folder.output).exists()
+
+
+def test_a_column_with_the_name_of_the_hours_is_in_the_way_of_them_alone(folder: Place, run: Callable, write: Callable):
+    table = folder.spark.read.parquet(str(write({1: {"a1": 3}}))).withColumn("hour", F.lit("7"))
+    table.write.parquet(f"{folder.output} beats")
+    with pytest.raises(DataError, match="makes a column 'hour' itself"):
+        run(f"{folder.output} beats", folder, *BY_DAY, "--summary-by", "record,hour")
+    run(f"{folder.output} beats", folder, "--partition-by", "day,hour")
+    assert records(folder, "hour") == {("1", 7): 3}
 
 
 def test_a_table_without_the_times_of_its_beats_has_no_summary(folder: Place, run: Callable, write: Callable):
@@ -116,6 +172,23 @@ def test_a_table_whose_run_died_before_its_records_gets_them_from_the_next_one(
     assert records(place) == {("1", "a"): 3}
     run(table, place, *BY_DAY, "--incremental")
     assert records(place) == {("1", "b"): 2}
+
+
+def test_the_records_of_a_run_that_died_are_made_as_that_run_was_asked_to(
+    spark: SparkSession, run: Callable, write: Callable, monkeypatch: pytest.MonkeyPatch
+):
+    place = Place(spark, "default.died_by_patient")
+    table = write({1: {"a1": 3, "a2": 1}})
+
+    def die(*_: object) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patched, pytest.raises(Killed):
+        patched.setattr(TableOutput, "_replace_records", die)
+        run(table, place, *BY_DAY, "--summary-by", "patient")
+    with pytest.raises(SettingsError, match="has a row for each patient, day"):
+        run(table, place, *BY_DAY)
+    assert records(place, "patient") == {("1", "a"): 4}
 
 
 @pytest.mark.parametrize("made_for", ["known records", "new records"])
