@@ -72,6 +72,22 @@ def test_records_are_replaced_one_by_one_and_the_rest_stays(warehouse: SparkSess
     assert left_beside(warehouse, str(table)) == []
 
 
+@pytest.mark.parametrize(
+    "layout",
+    ["iceberg_hidden", *(pytest.param(name, marks=pytest.mark.nightly) for name in ("delta_clustered", "delta"))],
+)
+def test_a_record_that_has_no_beats_any_more_loses_its_rows(warehouse: SparkSession, table: TableName, layout: str):
+    make(warehouse, table, layout)
+    write(prepared(warehouse, {"a": 3, "b'": 2, "c": 1}), table, layout)
+    with pytest.raises(DataError, match="holds beats of these records already: b'; nothing was written: --replace"):
+        write(prepared(warehouse, {}, beatless=["b'"]), table, layout)
+    write(prepared(warehouse, {"c": 2}, beatless=["b'"]), table, layout, replace=True)
+    assert counts(warehouse, str(table)) == {"a": (3, "N"), "c": (2, "N")}
+    write(prepared(warehouse, {}, beatless=["a"]), table, layout, replace=True)
+    assert counts(warehouse, str(table)) == {"c": (2, "N")}
+    assert left_beside(warehouse, str(table)) == []
+
+
 @pytest.mark.nightly
 @pytest.mark.parametrize("layout", ["delta"])  # Iceberg has no CHECK
 def test_a_table_that_refuses_a_record_stays_as_it_is(warehouse: SparkSession, table: TableName, layout: str):
