@@ -70,6 +70,8 @@ def open_beats(
     else:
         beats = read_table(spark, settings.beats, settings.beats_format, options, flag="--beats")
     beats = filter_rows(beats, settings.where)
+    if settings.label is not None:
+        beats = gather_labels(beats, header, settings.label)
     length, beat = header.network.length, settings.beat or header.column
     if settings.beat_prefix is not None:
         if header.takes_contexts:
@@ -78,8 +80,6 @@ def open_beats(
         beats = gather_beat(beats, settings.beat_prefix, kept, length, is_text=is_csv)
         if is_csv:
             beats = beats.withColumn("beat", F.when(column(UNFIT).isNull(), column("beat"))).drop(UNFIT)
-    if settings.label is not None:
-        beats = gather_labels(beats, header, settings.label)
     if settings.form == "columns":
         beats = rename_class_columns(beats, header)
     check_series(beats, beat, settings.beats, header)
