@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from lstm_fcn.console import run_command, session_for
 from lstm_fcn.settings.calibrate import CalibrateSettings
-from lstm_fcn.settings.sources import load_settings
+from lstm_fcn.settings.sources import as_options, load_settings
 
 log = logging.getLogger("calibrate")
 
@@ -25,7 +25,8 @@ def main(arguments: Sequence[str]) -> None:
     model.header.of_series()
     task, scheme = model.header.network.task, scheme_of(model.header)
     spark = session_for("lstm-fcn calibrate", settings.beats)
-    data = read_training_set(settings.beats, settings.rows, task, scheme, spark=spark)
+    options = as_options(settings.beats_options)
+    data = read_training_set(settings.beats, settings.rows, task, scheme, spark=spark, options=options)
     refuse_counting(data.beats, data.columns)
     require_same_length(model.header, data)
     series = plausible_series(model.header, data.beats.series)

@@ -5,7 +5,7 @@ import time
 from collections.abc import Sequence
 
 from lstm_fcn.console import run_command, session_for
-from lstm_fcn.settings.sources import load_settings
+from lstm_fcn.settings.sources import as_options, load_settings
 from lstm_fcn.settings.tune import TuneSettings
 from lstm_fcn.spark.session import get_session
 
@@ -33,7 +33,8 @@ def main(arguments: Sequence[str]) -> None:
 
     precision = str(choose_precision(settings.precision, torch.device("cpu"))).removeprefix("torch.")
     scheme, spark = parse_classes(settings.classes), session_for("lstm-fcn tune", settings.beats)
-    data = read_training_set(settings.beats, settings.rows, settings.task, scheme, spark=spark)
+    options = as_options(settings.beats_options)
+    data = read_training_set(settings.beats, settings.rows, settings.task, scheme, spark=spark, options=options)
     given_weights(settings.class_weights, data.classes)  # an unknown class is refused before Spark starts
     refuse_counting(data.beats, data.columns)
     refuse_label_leak(data.beats, data.classes, data.columns)

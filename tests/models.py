@@ -53,7 +53,7 @@ def networks(draw: st.DrawFn) -> LSTMFCN:
 
 
 def header_of(network: LSTMFCN, name: str) -> Header:
-    data = describe_data(make_beats(10), 5, "nowhere")
+    data = describe_data(make_beats(10), 5, "nowhere", version="versionAsOf=3")
     return describe(name, network, Optimization(lr=0.01), data, {"train_accuracy": 0.5})
 
 

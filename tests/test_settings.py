@@ -185,6 +185,11 @@ def test_the_split_of_records_cannot_be_overruled_by_the_csvs():
         ),
         (TrainSettings, ["--validation-by", "record"], "--validation-by record goes with --validation-share"),
         (TrainSettings, ["--beats", "b.csv.gz", "--rows", "split=test"], "--rows goes with a beat table"),
+        *(
+            (cls, ["--beats", "out/beats", "--beats-options", "versionAsOf=1"], "the version of a table of the catalog")
+            for cls in (TrainSettings, CalibrateSettings, TuneSettings)
+        ),
+        (TrainSettings, ["--beats", "ecg.beats", "--beats-options", "1"], "--beats-options as name=value,.* found 1"),
         (TrainSettings, ["--rows", "split"], "--rows .*String should match pattern"),
         (TrainSettings, ["--model", "s3://b/m"], "expected --model to be a local path, found s3:/b/m"),
         (ScoreSettings, ["--summary-by", "patient,hour"], "expected --summary-by record,hour, found patient,hour"),

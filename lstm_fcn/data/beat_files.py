@@ -1,7 +1,7 @@
 """A beat table, read in memory: Parquet files in every form that Spark, pandas, polars and pyarrow write them."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,7 @@ import pyarrow.dataset as pads
 
 from lstm_fcn.context.form import CONTEXT_FORM
 from lstm_fcn.data.label_scheme import CLASSES_KEY
-from lstm_fcn.data.table_names import is_in_catalog
+from lstm_fcn.data.table_names import is_in_catalog, table_parts
 from lstm_fcn.errors import DataError, SettingsError
 
 if TYPE_CHECKING:
@@ -162,6 +162,7 @@ def open_beat_table(
     selecting: str | None = None,
     *,
     spark: "SparkSession | None" = None,
+    options: Mapping[str, str] | None = None,
 ) -> "BeatTable | CatalogBeats":
     """Open a beat table of files, or one of the catalog (schema.table).
 
@@ -171,6 +172,8 @@ def open_beat_table(
         As `BeatTable` takes them.
     spark : SparkSession, optional
         That knows the catalog; files need none.
+    options : mapping, optional
+        That name the version of a table of the catalog; files have none.
 
     Raises
     ------
@@ -188,7 +191,18 @@ def open_beat_table(
         )
     from lstm_fcn.spark.catalog_beats import CatalogBeats
 
-    return CatalogBeats(spark, path, expected, optional, selecting)
+    return CatalogBeats(spark, path, expected, optional, selecting, options)
+
+
+def pin_version(path: str, spark: "SparkSession | None", options: Mapping[str, str] | None) -> dict[str, str]:
+    """Return options that read a table of the catalog as it is now, each time; of files none."""
+    parts = table_parts(path)
+    if spark is None or parts is None:
+        return {}
+    from lstm_fcn.spark import versions
+    from lstm_fcn.spark.sql import TableName
+
+    return versions.pin_version(spark, TableName(parts), options or {})
 
 
 def require_columns(path: str, expected: Sequence[str], selecting: str | None, found: Sequence[str]) -> None:

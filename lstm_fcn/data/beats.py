@@ -3,7 +3,7 @@
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -153,10 +153,16 @@ def read_beats(
 
 
 def read_labelled_beats(
-    path: str, column: str | None, value: str, scheme: LabelScheme, *, spark: "SparkSession | None" = None
+    path: str,
+    column: str | None,
+    value: str,
+    scheme: LabelScheme,
+    *,
+    spark: "SparkSession | None" = None,
+    options: Mapping[str, str] | None = None,
 ) -> tuple[Beats, LabelScheme]:
-    """Read beats as `read_beats` does, and what their labels mean."""
-    table = open_beat_table(path, ["beat", "label"], ["record", "sample"], column, spark=spark)
+    """Read beats as `read_beats` does, of the version that the options name, and what their labels mean."""
+    table = open_beat_table(path, ["beat", "label"], ["record", "sample"], column, spark=spark, options=options)
     scheme = scheme.named_by(table.classes, path)
     rows = table.read(value)
     if not len(rows) and column is None:
@@ -179,13 +185,19 @@ def read_labelled_beats(
 
 
 def read_other_beats(
-    path: str, column: str, value: str, length: int = BEAT_LENGTH, *, spark: "SparkSession | None" = None
+    path: str,
+    column: str,
+    value: str,
+    length: int = BEAT_LENGTH,
+    *,
+    spark: "SparkSession | None" = None,
+    options: Mapping[str, str] | None = None,
 ) -> UnlabelledBeats:
     """Read what else a beat table holds: the beats with another value in the column.
 
     Rows with NULL in the column are on no side; series that cannot be scored are left out.
     """
-    rows = open_beat_table(path, ["beat"], ["record"], column, spark=spark).read(value, equal=False)
+    rows = open_beat_table(path, ["beat"], ["record"], column, spark=spark, options=options).read(value, equal=False)
     series, errors = stack_series(rows["beat"], length)
     return UnlabelledBeats(series, rows["record"].to_numpy(dtype=object)[errors == ""] if "record" in rows else None)
 

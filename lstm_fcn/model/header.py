@@ -77,6 +77,7 @@ class TrainingData(_Part):
 
     source: str
     rows: str = Field(description="which rows of it")
+    version: str | None = Field(None, description="of a table with versions, as --beats-options reads it")
     class_counts: list[int] = Field(description="of the beats that were fitted, after sampling and holding out")
     fingerprint: str = Field(pattern="^[0-9a-f]{64}$")
     parent: str | None = Field(None, description="the model that the training began with")

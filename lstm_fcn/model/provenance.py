@@ -72,6 +72,7 @@ def describe_data(
     made_for: Purpose | None = None,
     teaching: Teaching | None = None,
     unlabelled: Beats | None = None,
+    version: str | None = None,
 ) -> TrainingData:
     """Describe what beats were fitted.
 
@@ -87,6 +88,8 @@ def describe_data(
         What teachers said.
     unlabelled : Beats, optional
         Beats besides, whose records are known too.
+    version : str, optional
+        Of the source, where it has some, as `--beats-options` takes it.
     """
     records = name_records(beats.records)
     if unlabelled is not None and records is not None:
@@ -97,6 +100,7 @@ def describe_data(
     return TrainingData(
         source=_readable(source),
         rows=rows,
+        version=version,
         class_counts=beats.class_counts(classes).tolist(),
         fingerprint=beats.fingerprint(),
         parent=None if parent is None else parent.reference,

@@ -6,7 +6,7 @@ from pydantic import Field, model_validator
 from pydantic_settings import CliImplicitFlag, SettingsConfigDict
 
 from lstm_fcn.model.config import SCORING_BATCH_SIZE, ScoringDevice, ScoringPrecision
-from lstm_fcn.settings.sources import JobSettings, Names
+from lstm_fcn.settings.sources import JobSettings, Names, as_options
 
 
 class ScoreSettings(JobSettings):
@@ -104,7 +104,5 @@ class ScoreSettings(JobSettings):
             raise ValueError(
                 f"hours are those of a recording: expected --summary-by record,hour, found {','.join(self.summary_by)}"
             )
-        odd = [option for option in self.beats_options if "=" not in option]
-        if odd:
-            raise ValueError(f"expected --beats-options as name=value,name=value, found {odd[0]}")
+        as_options(self.beats_options)
         return self

@@ -14,6 +14,7 @@ from pydantic import BeforeValidator, Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, CliImplicitFlag, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from lstm_fcn.data.beats import is_csv
+from lstm_fcn.data.table_names import table_parts
 from lstm_fcn.errors import SettingsError, did_you_mean
 
 Settings = TypeVar("Settings", bound="JobSettings")
@@ -126,6 +127,36 @@ def require_table(beats: str) -> None:
     """
     if is_csv(beats):
         raise ValueError("--rows goes with a beat table; a .csv file is read whole")
+
+
+VERSION_HELP = "of a table of Delta or Iceberg: the version to read, e.g. versionAsOf=12; without it the newest one"
+
+
+def as_options(entries: Sequence[str]) -> dict[str, str]:
+    """Take options of a reader apart, each name=value.
+
+    Raises
+    ------
+    ValueError
+    """
+    odd = [entry for entry in entries if "=" not in entry]
+    if odd:
+        raise ValueError(f"expected --beats-options as name=value,name=value, found {odd[0]}")
+    return dict(entry.split("=", 1) for entry in entries)
+
+
+def require_version_of_table(beats: str, entries: Sequence[str]) -> None:
+    """Refuse --beats-options that are none, and those for what is no table of the catalog.
+
+    Raises
+    ------
+    ValueError
+    """
+    if as_options(entries) and table_parts(beats) is None:
+        raise ValueError(
+            f"--beats-options {entries[0]} names the version of a table of the catalog (schema.table), found --beats "
+            f"{beats}"
+        )
 
 
 def require_local(flag: str, path: Path | None) -> None:

@@ -8,7 +8,15 @@ from pydantic_settings import SettingsConfigDict
 
 from lstm_fcn.data.label_scheme import parse_classes
 from lstm_fcn.model.config import Architecture, Device, Distillation, NetworkConfig, Optimization, Precision
-from lstm_fcn.settings.sources import CLASSES_HELP, JobSettings, Names, require_local, require_table
+from lstm_fcn.settings.sources import (
+    CLASSES_HELP,
+    VERSION_HELP,
+    JobSettings,
+    Names,
+    require_local,
+    require_table,
+    require_version_of_table,
+)
 
 
 class TrainSettings(JobSettings, Architecture, Optimization, Distillation):
@@ -20,6 +28,7 @@ class TrainSettings(JobSettings, Architecture, Optimization, Distillation):
         description="beat table (Parquet, or schema.table of the catalog), or a .csv file: values and the label last "
         "without a header, or y* columns (one-hot) or a column label, and x* columns with one"
     )
+    beats_options: Names = Field([], description=VERSION_HELP)
     rows: str = Field(
         "split=train",
         pattern="^(all|[^=]+=.+)$",
@@ -58,6 +67,7 @@ class TrainSettings(JobSettings, Architecture, Optimization, Distillation):
             raise ValueError("--validation-by record goes with --validation-share")
         if "rows" in self.model_fields_set:
             require_table(self.beats)
+        require_version_of_table(self.beats, self.beats_options)
         if self.unlabelled is not None:
             require_table(self.unlabelled)
         taught = self.model_fields_set & {"teacher_share", "temperature", "unlabelled"}

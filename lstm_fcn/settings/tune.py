@@ -9,7 +9,16 @@ from pydantic_settings import SettingsConfigDict
 from lstm_fcn.data.label_scheme import parse_classes
 from lstm_fcn.model.config import Architecture, Optimization, Precision
 from lstm_fcn.model.search_space import HALVING_FACTOR, parse_space
-from lstm_fcn.settings.sources import CLASSES_HELP, JobSettings, JsonObject, Names, require_local, require_table
+from lstm_fcn.settings.sources import (
+    CLASSES_HELP,
+    VERSION_HELP,
+    JobSettings,
+    JsonObject,
+    Names,
+    require_local,
+    require_table,
+    require_version_of_table,
+)
 
 
 class TuneSettings(JobSettings, Architecture, Optimization):
@@ -18,6 +27,7 @@ class TuneSettings(JobSettings, Architecture, Optimization):
     model_config = SettingsConfigDict(env_prefix="LSTM_FCN_TUNE_")
 
     beats: str = Field(description="beat table (Parquet, or schema.table) or .csv file, as train.py takes it")
+    beats_options: Names = Field([], description=VERSION_HELP)
     rows: str = Field(
         "split=train",
         pattern="^(all|[^=]+=.+)$",
@@ -47,6 +57,7 @@ class TuneSettings(JobSettings, Architecture, Optimization):
             raise ValueError(f"--search halving needs --max-jobs above {HALVING_FACTOR} and as many --epochs or more")
         if "rows" in self.model_fields_set:
             require_table(self.beats)
+        require_version_of_table(self.beats, self.beats_options)
         parse_classes(self.classes)
         require_local("--output", self.output)
         return self

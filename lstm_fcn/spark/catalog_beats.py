@@ -1,6 +1,6 @@
 """A beat table of the catalog, read in memory: what Spark has of it, over a file of this machine."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -30,6 +30,8 @@ class CatalogBeats:
         Columns to read; the optional ones where they are there.
     selecting : str, optional
         Column by which `read` selects.
+    options : mapping, optional
+        That name the version to read.
 
     Attributes
     ----------
@@ -49,8 +51,9 @@ class CatalogBeats:
         expected: Sequence[str],
         optional: Sequence[str] = (),
         selecting: str | None = None,
+        options: Mapping[str, str] | None = None,
     ) -> None:
-        self._table, self._name = read_table(spark, name, flag="--beats"), name
+        self._table, self._name = read_table(spark, name, options=options, flag="--beats"), name
         self._expected, self._optional, self._selecting = expected, optional, selecting
         require_columns(name, expected, selecting, self._table.columns)
         labels = [field for field in self._table.schema if field.name == "label"]

@@ -8,6 +8,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from lstm_fcn.errors import DataError
+from lstm_fcn.spark.csv_input import UNFIT
 from lstm_fcn.spark.sql import column, quoted
 
 if TYPE_CHECKING:
@@ -146,17 +147,38 @@ def gather_labels(table: DataFrame, header: "Header", label: str) -> DataFrame:
         Of the model, whose classes the columns are.
     label : str
         The column to add: the label of the class with the only 1, or NULL.
+
+    Raises
+    ------
+    DataError
+        If one of these columns holds something else than 0 and 1.
     """
     by_name = {name.strip().lower(): name for name in table.columns}
     names = [by_name.get(name.lower()) for name in class_columns(header.classes)]
     if label.lower() in by_name or header.network.task == "multilabel" or None in names:
         return table
+    _refuse_other_than_0_and_1(table, [str(name) for name in names])
     is_hot = [F.expr(f"coalesce(try_cast({quoted(str(name))} AS double) = 1, false)") for name in names]
     several = sum((hot.cast("int") for hot in is_hot), F.lit(0)) != 1
     chosen = F.when(several, F.lit(None))
     for hot, own in zip(is_hot, header.predictions, strict=True):
         chosen = chosen.when(hot, F.lit(own))
     return table.withColumn(label, chosen.cast("int"))
+
+
+def _refuse_other_than_0_and_1(table: DataFrame, names: Sequence[str]) -> None:
+    rows = table.where(column(UNFIT).isNull()) if UNFIT in table.columns else table
+    is_odd = {
+        name: column(name).isNotNull() & ~F.expr(f"coalesce(try_cast({quoted(name)} AS double) IN (0, 1), false)")
+        for name in names
+    }
+    found = rows.select(*(F.when(odd, column(name).cast("string")).alias(name) for name, odd in is_odd.items()))
+    first = found.where(F.coalesce(*map(column, names)).isNotNull()).first()
+    if first is not None:
+        name = next(each for each in names if first[each] is not None)
+        raise DataError(
+            f"expected 0 or 1 in column '{name}', found '{first[name]}'; --label none scores without metrics"
+        )
 
 
 def rename_class_columns(table: DataFrame, header: "Header") -> DataFrame:

@@ -43,7 +43,7 @@ def read_csv(spark: SparkSession, path: str, options: Mapping[str, str], label: 
     Raises
     ------
     DataError
-        If there is no such file, or Spark cannot read it.
+        If there is no such file, Spark cannot read it, or of labels that are numbers one is not whole.
     """
     if _UNREADABLE.search(path):
         raise DataError(f"Spark does not read {path}: unpack it, or compress it as .gz")
@@ -56,7 +56,7 @@ def read_csv(spark: SparkSession, path: str, options: Mapping[str, str], label: 
         refuse_twice(names, path)
     found |= {name: value for name, value in _TRIMMED.items() if name.lower() not in given}
     table = _with_unfit_rows(read_table(spark, path, "csv", found), path, found)
-    return _with_numeric_label(table, label) if dict(table.dtypes).get(label) == "string" else table
+    return _with_numeric_label(table, label, path) if dict(table.dtypes).get(label) == "string" else table
 
 
 def _with_unfit_rows(table: DataFrame, path: str, options: Mapping[str, str]) -> DataFrame:
@@ -107,10 +107,23 @@ def _is_number(text: str) -> bool:
     return True
 
 
-def _with_numeric_label(table: DataFrame, label: str) -> DataFrame:
-    """Make whole numbers of a label that is written as them, be it 1 or 1.000000e+00; text stays text."""
+def _with_numeric_label(table: DataFrame, label: str, path: str) -> DataFrame:
+    """Make whole numbers of a label that is written as them, be it 1 or 1.000000e+00; text stays text.
+
+    Raises
+    ------
+    DataError
+        If the first one is a number, and another one is not whole.
+    """
     number = F.expr(f"try_cast({quoted(label)} AS double)")
     first = table.where(column(label).isNotNull()).select(number.alias("number")).first()
     if first is None or first["number"] is None:
         return table
-    return table.withColumn(label, F.when(number == F.floor(number), number.cast("int")))
+    whole = F.expr(f"try_cast(try_cast({quoted(label)} AS double) AS int)")
+    is_odd = column(label).isNotNull() & F.coalesce(number != whole, F.lit(True)) & column(UNFIT).isNull()
+    odd = table.where(is_odd).select(column(label)).first()
+    if odd is not None:
+        raise DataError(
+            f"{path}: expected whole numbers in column '{label}', found '{odd[0]}'; --label none scores without metrics"
+        )
+    return table.withColumn(label, whole)

@@ -106,6 +106,31 @@ def newest_version(spark: SparkSession, name: TableName | str, kind: str, option
     return None
 
 
+def options_of(version: Version | None, options: Mapping[str, str]) -> dict[str, str]:
+    """Return options with this version in them; without one, as they are."""
+    if version is None:
+        return dict(options)
+    # A branch goes on, and so only its version is named.
+    return {name: value for name, value in options.items() if name.lower() not in ("branch", "tag")} | version.options
+
+
+def pin_version(spark: SparkSession, name: TableName, options: Mapping[str, str]) -> dict[str, str]:
+    """Return options that read a table as it is now, whoever writes to it meanwhile; a table may have no versions.
+
+    Parameters
+    ----------
+    spark : SparkSession
+    name : TableName
+        One that is not there is left to its reader.
+    options : mapping
+        What it is to be read with. A version that they name stays.
+    """
+    with as_data_errors(str(name)):
+        if not spark.catalog.tableExists(str(name)):
+            return dict(options)
+    return options_of(newest_version(spark, name, "", options), options)
+
+
 def _newest_of_delta(spark: SparkSession, name: str) -> Version:
     last = spark.sql(f"DESCRIBE HISTORY {name} LIMIT 1").select("version", F.col("timestamp").cast("string")).collect()
     return Version(f"versionAsOf={last[0][0]}", last[0][1])

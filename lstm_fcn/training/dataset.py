@@ -1,15 +1,15 @@
 """Reading what a training learns from: a beat table, or one of the two CSV forms."""
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from lstm_fcn.data.beat_files import open_beat_table
+from lstm_fcn.data.beat_files import open_beat_table, pin_version
 from lstm_fcn.data.beats import (
     BEAT_LENGTH,
     NOT_KNOWN,
@@ -49,6 +49,8 @@ class TrainingSet:
         Which rows of the source these are.
     labels : tuple, optional
         What stands for each class in the source, where it is not 0, 1, ...
+    options : mapping
+        That read the same version of the source again, if it is a table with versions.
     """
 
     beats: Beats
@@ -56,10 +58,22 @@ class TrainingSet:
     columns: Sequence[str]
     rows: str
     labels: tuple[Label, ...] | None = None
+    options: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def version(self) -> str | None:
+        """The version of the source, as `--beats-options` takes it; None where it has none."""
+        return ",".join(f"{name}={value}" for name, value in self.options.items()) or None
 
 
 def read_training_set(
-    path: str, rows: str, task: Task, scheme: LabelScheme = AAMI, *, spark: "SparkSession | None" = None
+    path: str,
+    rows: str,
+    task: Task,
+    scheme: LabelScheme = AAMI,
+    *,
+    spark: "SparkSession | None" = None,
+    options: Mapping[str, str] | None = None,
 ) -> TrainingSet:
     """Read labelled series.
 
@@ -77,6 +91,8 @@ def read_training_set(
         What the labels mean. A beat table's are AAMI's unless it names its classes, or something else was asked for.
     spark : SparkSession, optional
         That knows the catalog; files need none.
+    options : mapping, optional
+        That name the version of a table of the catalog; without them its newest one.
 
     Raises
     ------
@@ -85,16 +101,19 @@ def read_training_set(
     SettingsError
         If it is a table of the catalog, and there is no session.
     """
-    data = _read_csv_form(path, task, scheme) if is_csv(path) else _read_table(path, rows, scheme, spark)
+    pinned = pin_version(path, spark, options)
+    data = _read_csv_form(path, task, scheme) if is_csv(path) else _read_table(path, rows, scheme, spark, pinned)
     _check_task(data, task, path)
     return data
 
 
-def _read_table(path: str, rows: str, scheme: LabelScheme, spark: "SparkSession | None") -> TrainingSet:
+def _read_table(
+    path: str, rows: str, scheme: LabelScheme, spark: "SparkSession | None", options: Mapping[str, str]
+) -> TrainingSet:
     column, value = (None, "") if rows == "all" else rows.split("=", 1)
-    beats, found = read_labelled_beats(path, column, value, scheme, spark=spark)
+    beats, found = read_labelled_beats(path, column, value, scheme, spark=spark, options=options)
     columns = [f"beat[{i}]" for i in range(beats.series.shape[1])]
-    return TrainingSet(beats, found.classes, columns, rows, found.labels)
+    return TrainingSet(beats, found.classes, columns, rows, found.labels, options)
 
 
 def _check_task(data: TrainingSet, task: Task, path: str) -> None:
@@ -115,7 +134,7 @@ def read_validation(path: str, data: TrainingSet, task: Task, *, spark: "SparkSe
         If they do not fit the training's, or as `read_training_set` does.
     """
     scheme = LabelScheme(data.classes, data.labels)
-    found = _read_csv_form(path, task, scheme) if is_csv(path) else _read_table(path, "all", scheme, spark)
+    found = _read_csv_form(path, task, scheme) if is_csv(path) else _read_table(path, "all", scheme, spark, {})
     expected, length = data.beats.series.shape[1], found.beats.series.shape[1]
     if length != expected:
         raise DataError(f"{path}: expected series of {expected} values as in training, found {length}")
@@ -125,13 +144,18 @@ def read_validation(path: str, data: TrainingSet, task: Task, *, spark: "SparkSe
 
 
 def read_other_rows(
-    path: str, rows: str, length: int = BEAT_LENGTH, *, spark: "SparkSession | None" = None
+    path: str,
+    rows: str,
+    length: int = BEAT_LENGTH,
+    *,
+    spark: "SparkSession | None" = None,
+    options: Mapping[str, str] | None = None,
 ) -> UnlabelledBeats | None:
     """Read the rows of a beat table that are not trained on, to compare; a CSV file has none."""
     if is_csv(path) or rows == "all":
         return None
     column, value = rows.split("=", 1)
-    return read_other_beats(path, column, value, length, spark=spark)
+    return read_other_beats(path, column, value, length, spark=spark, options=options)
 
 
 def read_unlabelled(path: str, length: int, *, spark: "SparkSession | None" = None) -> Beats:

@@ -15,6 +15,7 @@ from lstm_fcn.errors import SettingsError
 from lstm_fcn.model.device import choose_device, choose_precision
 from lstm_fcn.model.file import load_model, read_model, write_model
 from lstm_fcn.model.provenance import describe, describe_data, identity
+from lstm_fcn.settings.sources import as_options
 from lstm_fcn.settings.train import TrainSettings
 from lstm_fcn.training.artifacts import draw, write_history
 from lstm_fcn.training.checkpoint import Checkpoint
@@ -59,7 +60,10 @@ class TrainingRun:
             task = self.parent.header.network.task
             scheme = scheme if settings.classes else scheme_of(self.parent.header)
         choose_precision(settings.precision, choose_device(settings.device))  # refused before the beats are read
-        self.data: TrainingSet = read_training_set(settings.beats, settings.rows, task, scheme, spark=spark)
+        options = as_options(settings.beats_options)
+        self.data: TrainingSet = read_training_set(
+            settings.beats, settings.rows, task, scheme, spark=spark, options=options
+        )
         refuse_counting(self.data.beats, self.data.columns)
         refuse_label_leak(self.data.beats, self.data.classes, self.data.columns)
         self.optimization = settings.optimization()
@@ -78,7 +82,7 @@ class TrainingRun:
             *("stage=read beats=%s fitted=%d held_out=%d", settings.beats, len(self.fitted)), len(self.held_out or ())
         )
         length = self.data.beats.series.shape[1]
-        others = read_other_rows(settings.beats, settings.rows, length, spark=spark)
+        others = read_other_rows(settings.beats, settings.rows, length, spark=spark, options=self.data.options)
         self._warn(others)
         self.made_for = purpose(self.fitted, self.held_out, others)
 
@@ -143,7 +147,9 @@ class TrainingRun:
         )
         source = describe_data(
             *(self.fitted, len(data.classes), settings.beats, data.rows, self.parent, self.made_for),
-            *((self.lesson.teaching, self.lesson.unlabelled) if self.lesson else ()),
+            teaching=self.lesson.teaching if self.lesson else None,
+            unlabelled=self.lesson.unlabelled if self.lesson else None,
+            version=data.version,
         )
         metrics = measure(network, self.fitted, self.held_out)
         header = describe(

@@ -112,7 +112,12 @@ def describe_best(
         Which of them the trials were fitted to and which were held out.
     """
     chosen = settings.model_dump() | {name: record.parameters[name] for name in SEARCHABLE}
-    about = {"source": settings.beats, "rows": data.rows, "records": name_records(fitted.records)}
+    about = {
+        "source": settings.beats,
+        "rows": data.rows,
+        "version": data.version,
+        "records": name_records(fitted.records),
+    }
     about |= {"made_for": purpose(fitted, held_out)}
     network = model.network()
     described = describe(

@@ -45,12 +45,13 @@ def test_the_header_has_what_a_user_needs_to_know(model: Model):
     assert set(header["versions"]) == {"lstm_fcn", "git", "torch", "python"}
 
 
-def test_a_file_from_before_records_were_named_is_read(model: Model):
+def test_a_file_from_before_records_and_versions_were_named_is_read(model: Model):
     def forget(header: dict) -> None:
-        for name in ("records", "made_for"):
+        for name in ("records", "made_for", "version"):
             header["training_data"].pop(name)
 
-    assert parse_model(rebuilt(model, forget), "m").header.training_data.known_records is None
+    data = parse_model(rebuilt(model, forget), "m").header.training_data
+    assert (data.known_records, data.version) == (None, None)
 
 
 def test_the_records_of_the_beats_are_named_and_those_of_the_parent(model: Model):

@@ -1,17 +1,26 @@
 """Beats as `prepare.py` has cut them, with records that could not be read."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from lstm_fcn.data.beats import BEAT_SCHEMA
+from lstm_fcn.spark.prepare.output import NO_BEATS
 
 
-def prepared(spark: SparkSession, records: Mapping[str, int], *, failed: int = 0, symbol: str = "N") -> DataFrame:
-    """So many beats of each record, all with this symbol, and records f0, f1, ... that failed."""
+def prepared(
+    spark: SparkSession,
+    records: Mapping[str, int],
+    *,
+    failed: int = 0,
+    symbol: str = "N",
+    beatless: Sequence[str] = (),
+) -> DataFrame:
+    """So many beats of each record, all with this symbol, records f0, f1, ... that failed, and some without beats."""
     rows = [(record, i, symbol, None) for record, count in records.items() for i in range(count)]
     rows += [(f"f{i}", None, None, f"f{i}.dat is missing") for i in range(failed)]
+    rows += [(record, None, None, NO_BEATS) for record in beatless]
     known = {"record": "string", "sample": "long", "symbol": "string"}
     names = [(field.name, field.dataType.simpleString()) for field in spark.createDataFrame([], BEAT_SCHEMA).schema]
     table = spark.createDataFrame(

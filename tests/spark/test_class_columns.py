@@ -70,6 +70,15 @@ def test_one_hot_columns_of_text_and_doubles_are_the_models_labels(spark: SparkS
         assert gather_labels(table, model, "label").collect()[0]["label"] == 3, kind
 
 
+@pytest.mark.parametrize("odd", ["0.7", "2.0", "NaN"])
+def test_one_hot_columns_of_other_values_are_refused(spark: SparkSession, odd: str):
+    table = spark.createDataFrame([("0.0", None, "1.0"), ("0.0", odd, "1.0")], "y_0 string, y_1 string, y_2 string")
+    for kind in ("double", "string"):
+        values = table.selectExpr(*(f"CAST({name} AS {kind}) AS {name}" for name in table.columns))
+        with pytest.raises(DataError, match=f"expected 0 or 1 in column 'y_1', found '{odd}'; --label none"):
+            gather_labels(values, FROM_ZERO, "label")
+
+
 def test_a_label_that_is_there_stays(spark: SparkSession):
     table = spark.createDataFrame([(5, 0, 1, 0)], "label int, y_0 int, y_1 int, y_2 int")
     assert gather_labels(table, FROM_ZERO, "label").collect()[0]["label"] == 5

@@ -60,6 +60,16 @@ def test_records_that_may_fail_are_rows_of_a_table_beside(
     assert [entry.name for entry in tmp_path.iterdir()] == ["t"]  # the failures were of the other table
 
 
+def test_a_record_without_beats_is_logged_and_is_neither_in_the_table_nor_a_failure(
+    spark: SparkSession, tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    with caplog.at_level(logging.WARNING):
+        assert write(prepared(spark, {"a": 3}, beatless=["c", "b"]), tmp_path / "t") == 0
+    assert "stage=prepare records without beats: 2: b, c" in caplog.text
+    assert set(pd.read_parquet(tmp_path / "t")["record"]) == {"a"}
+    assert [entry.name for entry in tmp_path.iterdir()] == ["t"]
+
+
 def test_without_a_beat_there_is_a_table_without_rows(spark: SparkSession, tmp_path: Path):
     write(beats(spark, 0, failed=1), tmp_path / "t", most_failed=1)
     assert spark.read.parquet(str(tmp_path / "t")).count() == 0

@@ -1,8 +1,11 @@
 """Beats into a table of files of the catalog: added, or each record in the place of its older beats."""
 
+import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
+import wfdb
 from pyspark.sql import DataFrame, SparkSession
 
 from lstm_fcn.data.beats import BEAT_SCHEMA, Beats, read_beats
@@ -50,6 +53,21 @@ def test_a_new_table_of_files_that_is_replaced_by_records_has_one_partition_each
     failures = spark.table(f"{table}_failures")
     assert [(row["record"], row["reason"]) for row in failures.collect()] == [("f0", "f0.dat is missing")]
     assert left_beside(spark, table) == ["_failures"]
+
+
+def test_a_record_that_has_no_beats_any_more_loses_its_rows_and_one_that_failed_keeps_them(
+    spark: SparkSession, table: str
+):
+    write(prepared(spark, {"a": 3, "b'": 2, "f0": 1}), table, replace=True)
+    with pytest.raises(DataError, match="holds beats of these records already: b'; nothing was written: --replace"):
+        write(prepared(spark, {"c": 1}, beatless=["b'"]), table)
+    assert counts(spark, table) == {"a": (3, "N"), "b'": (2, "N"), "f0": (1, "N")}
+    now = prepared(spark, {"c": 1}, failed=1, beatless=["b'", "never seen"])
+    assert write(now, table, replace=True, most_failed=1) == 1
+    assert counts(spark, table) == {"a": (3, "N"), "c": (1, "N"), "f0": (1, "N")}
+    assert spark.table(f"{table}_failures").count() == 1
+    write(prepared(spark, {}, beatless=["a"]), table, replace=True)
+    assert counts(spark, table) == {"c": (1, "N"), "f0": (1, "N")}
 
 
 def test_files_that_cannot_be_replaced_by_records_are_refused_before_anything_is_computed(
@@ -145,6 +163,19 @@ def test_the_job_writes_a_table_that_others_read(spark: SparkSession, table: str
     assert (again.returncode, "holds beats of these records already: s01, s02, s03" in again.stderr) == (3, True)
     wrong = job_here("prepare", "--signals", table, "--output", table)
     assert (wrong.returncode, "are one, or one is in the other" in wrong.stderr) == (2, True)
+
+
+def test_a_record_whose_annotations_are_none_of_beats_now_loses_its_rows(
+    spark: SparkSession, table: str, records: Path, job_here: JobHere, tmp_path: Path
+):
+    copy = Path(shutil.copytree(records, tmp_path / "records"))
+    given = ["--records", copy, "--only", "s01,s02", "--output", table, "--replace"]
+    assert job_here("prepare", *given).returncode == 0
+    before = counts_of_beats(spark, table)
+    wfdb.wrann("s01", "atr", np.array([100]), ["+"], aux_note=["(N"], write_dir=str(copy))
+    done = job_here("prepare", *given)
+    assert "records without beats: 1: s01" in done.stderr
+    assert (done.returncode, counts_of_beats(spark, table)) == (0, {"s02": before["s02"]})
 
 
 def counts_of_beats(spark: SparkSession, name: str) -> dict[str, int]:

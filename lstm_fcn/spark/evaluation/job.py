@@ -289,11 +289,11 @@ class EvaluationRun:
 
 
 def _facts(model: "Model") -> dict[str, str]:
-    header = model.header
+    header, data = model.header, model.header.training_data
     frequency = header.sampling_frequency
     return {
         "Model file": f"{model.reference}, sha256 {model.sha256}",
-        "Trained on": f"{sum(header.training_data.class_counts):,} beats of {header.training_data.source} "
-        f"({header.training_data.rows})",
+        "Trained on": f"{sum(data.class_counts):,} beats of {data.source} ({data.rows})"
+        + (f", {data.version}" if data.version else ""),
         "Takes": f"{header.network.length} values of {header.column}" + (f" at {frequency:g} Hz" if frequency else ""),
     }

@@ -1,6 +1,7 @@
 """Writing a beat table into a folder: the beats of the records that could be read, and the reasons of the others."""
 
 import logging
+from collections.abc import Sequence
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -22,6 +23,9 @@ from lstm_fcn.spark.tables import (
 )
 
 log = logging.getLogger(__name__)
+
+NO_BEATS = "no beats"
+"""In the column `failure`: the record was read, and is no failure; it has no row but this one."""
 
 _NAMED_AT_MOST = 100
 
@@ -50,7 +54,8 @@ def write_beats(beats: DataFrame, path: str, *, replace: bool, most_failed: int)
     Parameters
     ----------
     beats : DataFrame
-        With the columns of `lstm_fcn.data.beats.BEAT_SCHEMA` and `failure`, in which a record that failed is one row.
+        With the columns of `lstm_fcn.data.beats.BEAT_SCHEMA` and `failure`, in which a record that failed, or that has
+        no beats, is one row.
     path : str
     replace : bool
         Whether a beat table that is there may be replaced.
@@ -83,7 +88,8 @@ def write_beats(beats: DataFrame, path: str, *, replace: bool, most_failed: int)
         raise DataError(f"{path} is there already: remove it, write somewhere else, or --replace it")
     files.remove(draft)
     try:
-        failures = _write_draft(beats, draft, files)
+        failures, beatless = _write_draft(beats, draft, files)
+        log_beatless(beatless)
         refuse_too_many(failures, most_failed)
         _take_place(files, draft, path, old)
     finally:
@@ -92,8 +98,8 @@ def write_beats(beats: DataFrame, path: str, *, replace: bool, most_failed: int)
     return len(failures)
 
 
-def _write_draft(beats: DataFrame, draft: str, files: Files) -> list[tuple[str, str]]:
-    """Write good beats and failures into folders of their own; return the failures: record and reason."""
+def _write_draft(beats: DataFrame, draft: str, files: Files) -> tuple[list[tuple[str, str]], list[str]]:
+    """Write good beats and failures into folders of their own; return what `read_failures` does."""
     failed = F.col("failure").isNotNull()
     columns = [name for name in beats.columns if name not in ("failure", "symbol")]
     # The reason of a record that failed travels in its symbol, which it does not have.
@@ -104,13 +110,23 @@ def _write_draft(beats: DataFrame, draft: str, files: Files) -> list[tuple[str, 
     if not files.exists(f"{draft}/_failed=false"):
         beats.sparkSession.createDataFrame([], BEAT_SCHEMA).write.parquet(f"{draft}/_failed=false")
     if not files.exists(f"{draft}/_failed=true"):
-        return []
+        return [], []
     return read_failures(beats.sparkSession.read.parquet(f"{draft}/_failed=true").select("record", "symbol"))
 
 
-def read_failures(rows: DataFrame) -> list[tuple[str, str]]:
-    """Read the records that failed, with their reasons, in order."""
-    return sorted((record, reason) for record, reason in rows.collect())
+def read_failures(rows: DataFrame) -> tuple[list[tuple[str, str]], list[str]]:
+    """Read the records that failed, with their reasons, and those that were read and have no beats; in order."""
+    found = sorted((record, reason) for record, reason in rows.collect())
+    failures = [(record, reason) for record, reason in found if reason != NO_BEATS]
+    return failures, [record for record, reason in found if reason == NO_BEATS]
+
+
+def log_beatless(records: Sequence[str]) -> None:
+    """Log the records that were read and have no beats."""
+    if records:
+        more = ", ..." if len(records) > _NAMED_AT_MOST else ""
+        named = ", ".join(records[:_NAMED_AT_MOST])
+        log.warning("stage=prepare records without beats: %d: %s%s", len(records), named, more)
 
 
 def refuse_too_many(failures: list[tuple[str, str]], most: int) -> None:

@@ -27,12 +27,13 @@ from lstm_fcn.data.splits import CORRECTED_ANNOTATIONS, ORIGINAL_ANNOTATIONS, is
 from lstm_fcn.data.wfdb_files import read_wfdb
 from lstm_fcn.errors import DataError
 from lstm_fcn.spark.files import split_scheme
+from lstm_fcn.spark.prepare.output import NO_BEATS
 from lstm_fcn.spark.tables import holds_files
 
 log = logging.getLogger(__name__)
 
 FAILURE_SCHEMA = f"{BEAT_SCHEMA}, failure string"
-"""A beat table in which a record that cannot be read is one row, with the reason."""
+"""A beat table in which a record that cannot be read is one row, with the reason; one without beats has `NO_BEATS`."""
 
 _NAMED_AT_MOST = 20
 
@@ -75,7 +76,7 @@ def beats_of_records(spark: SparkSession, folder: str, reading: Reading | None =
     -------
     DataFrame
         The beat table (`lstm_fcn.data.beats.BEAT_SCHEMA`) and `failure`, lazily: a record that cannot be read is one
-        row with `record` and the reason.
+        row with `record` and the reason; one that has no beats is one with `lstm_fcn.spark.prepare.output.NO_BEATS`.
 
     Raises
     ------
@@ -184,6 +185,8 @@ def _read(folder: Path, names: list[str], record: str, reading: Reading) -> Reco
 def beats_of_record(name: str, record: Record, test_records: tuple[str, ...]) -> pd.DataFrame:
     """Cut a record into rows of `FAILURE_SCHEMA`."""
     beats = cut_beats(record)
+    if beats.empty:  # its row says that it was read, so that older beats of it do not stay
+        return failed(name, NO_BEATS)
     beats[CONTEXT_FORM] = list(contexts_of_beats(record)[: len(beats)])  # the last beat of a record is not cut
     is_mitbih = is_of_mitbih(name, record.samples, record.fs)
     split, group = split_beats(name, beats["sample"].to_numpy(), is_mitbih, test_records)
@@ -197,7 +200,7 @@ def contexts_of_beats(record: Record) -> NDArray[np.float32]:
 
 
 def failed(name: str, reason: str) -> pd.DataFrame:
-    """Return the one row of a record that cannot be read."""
+    """Return the one row of a record that cannot be read, or has no beats."""
     columns = [column.split()[0].strip("`") for column in FAILURE_SCHEMA.split(", ")]
     row = dict.fromkeys(columns) | {"record": name, "failure": reason}
     return pd.DataFrame([row], dtype=object)

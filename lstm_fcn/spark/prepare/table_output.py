@@ -16,7 +16,7 @@ from lstm_fcn.data.labels import CLASSES
 from lstm_fcn.errors import DataError, SettingsError
 from lstm_fcn.spark.catalog import find_output, format_of_new_table
 from lstm_fcn.spark.errors import own_errors_of_tasks, own_words
-from lstm_fcn.spark.prepare.output import read_failures, refuse_too_many
+from lstm_fcn.spark.prepare.output import log_beatless, read_failures, refuse_too_many
 from lstm_fcn.spark.scoring.conflicts import try_again_at_conflicts
 from lstm_fcn.spark.scoring.delta import DeltaTable
 from lstm_fcn.spark.scoring.iceberg import IcebergTable
@@ -73,11 +73,13 @@ def write_table(
     Parameters
     ----------
     beats : DataFrame
-        With the columns of `lstm_fcn.data.beats.BEAT_SCHEMA` and `failure`, in which a record that failed is one row.
+        With the columns of `lstm_fcn.data.beats.BEAT_SCHEMA` and `failure`, in which a record that failed, or that has
+        no beats, is one row.
     name : TableName
         One that is not there is made.
     replace : bool
-        Whether the rows of records that are there already are replaced by those of the same records.
+        Whether the rows of records that are there already are replaced by those of the same records. One that was
+        read and has no beats any more keeps none; one that failed keeps its own.
     most_failed : int
         Records that may fail.
     new_format : str, optional
@@ -99,10 +101,11 @@ def write_table(
         target.drop_staging()
         try:
             staged = target.stage(beats, run_id)
-            failures = read_failures(staged.where("failure IS NOT NULL").select("record", "failure"))
+            failures, beatless = read_failures(staged.where("failure IS NOT NULL").select("record", "failure"))
+            log_beatless(beatless)
             refuse_too_many(failures, most_failed)
             require_own()
-            written = target.write(staged.where("failure IS NULL").drop("failure"))
+            written = target.write(staged.where("failure IS NULL").drop("failure"), beatless)
         finally:
             target.drop_staging()
         target.add_failures(failures, run_id)
@@ -183,9 +186,12 @@ class _Target:
             if is_companion(row["tableName"], self._table.bare):
                 self._spark.sql(f"DROP TABLE IF EXISTS {self._table.sibling(row['tableName'])}")
 
-    def write(self, rows: DataFrame) -> DataFrame:
-        """Add the rows, or put them in the place of those of the same records; return them as they are there now."""
-        records = [row["record"] for row in rows.select("record").distinct().collect()]
+    def write(self, rows: DataFrame, beatless: Sequence[str]) -> DataFrame:
+        """Add the rows, or put them in the place of those of the same records; return them as they are there now.
+
+        In the place of those of records without beats there is nothing.
+        """
+        records = [*(row["record"] for row in rows.select("record").distinct().collect()), *beatless]
         if not self._is_there:
             self._make()
         table = self._spark.table(self._name)
@@ -193,7 +199,7 @@ class _Target:
         if not self._replace:
             self._refuse_twice(table.where(those))
         try:
-            self._put(rows.select(*map(column, table.columns)), those if records else None)
+            self._put(rows.select(*map(column, table.columns)), those if records else None, beatless)
         except BaseException:
             if not self._is_there:
                 with suppress(Exception):  # the error that is under way says more
@@ -220,7 +226,7 @@ class _Target:
                 "--output"
             )
 
-    def _put(self, rows: DataFrame, those: str | None) -> None:
+    def _put(self, rows: DataFrame, those: str | None, beatless: Sequence[str]) -> None:
         if those is None:
             return
         try:
@@ -232,7 +238,9 @@ class _Target:
                 elif self._kind == "iceberg":
                     IcebergTable(self._spark, self._table).replace_where(rows, those)
                 else:
-                    TableOfFiles(self._spark, self._table).replace_partitions(rows)
+                    files = TableOfFiles(self._spark, self._table)
+                    files.replace_partitions(rows)
+                    files.drop([(record,) for record in beatless], _BY)
         except (PySparkException, Py4JJavaError) as error:
             raise DataError(f"the table {self._name} refused the rows: {own_words(error)}") from error
 

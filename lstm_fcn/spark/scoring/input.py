@@ -10,6 +10,7 @@ from pyspark.sql import functions as F
 from lstm_fcn.data.label_scheme import CLASSES_KEY
 from lstm_fcn.errors import DataError
 from lstm_fcn.settings.score import ScoreSettings
+from lstm_fcn.settings.sources import as_options
 from lstm_fcn.spark.columns import gather_beat, gather_labels, rename_class_columns
 from lstm_fcn.spark.csv_input import UNFIT, is_csv_name, read_csv
 from lstm_fcn.spark.errors import as_data_errors
@@ -17,7 +18,7 @@ from lstm_fcn.spark.metrics import check_labels
 from lstm_fcn.spark.sql import column
 from lstm_fcn.spark.tables import filter_rows, is_table_name, read_table, refuse_missing, table_name
 from lstm_fcn.spark.udf import check_series
-from lstm_fcn.spark.versions import Version, newest_version
+from lstm_fcn.spark.versions import Version, newest_version, options_of
 
 if TYPE_CHECKING:
     from lstm_fcn.model.header import Header
@@ -34,11 +35,7 @@ def version_of_beats(spark: SparkSession, settings: ScoreSettings) -> Version | 
     with as_data_errors(settings.beats):
         if name is not None and not spark.catalog.tableExists(str(name)):
             return None
-    return newest_version(spark, name or settings.beats, settings.beats_format, _options(settings))
-
-
-def _options(settings: ScoreSettings) -> dict[str, str]:
-    return dict(option.split("=", 1) for option in settings.beats_options)
+    return newest_version(spark, name or settings.beats, settings.beats_format, as_options(settings.beats_options))
 
 
 def open_beats(
@@ -65,10 +62,7 @@ def open_beats(
     SettingsError, DataError
         As `read_table`, `filter_rows`, `gather_beat` and `check_columns` do, and for a length that does not fit.
     """
-    options = _options(settings)
-    if version is not None:  # a branch goes on, and so only its version is named
-        options = {name: value for name, value in options.items() if name.lower() not in ("branch", "tag")}
-        options |= version.options
+    options = options_of(version, as_options(settings.beats_options))
     is_csv = is_csv_name(settings.beats) if "beats_format" not in settings.model_fields_set else False
     is_csv = is_csv or settings.beats_format == "csv"
     if is_csv and not is_table_name(settings.beats):
@@ -76,6 +70,8 @@ def open_beats(
     else:
         beats = read_table(spark, settings.beats, settings.beats_format, options, flag="--beats")
     beats = filter_rows(beats, settings.where)
+    if settings.label is not None:
+        beats = gather_labels(beats, header, settings.label)
     length, beat = header.network.length, settings.beat or header.column
     if settings.beat_prefix is not None:
         if header.takes_contexts:
@@ -84,8 +80,6 @@ def open_beats(
         beats = gather_beat(beats, settings.beat_prefix, kept, length, is_text=is_csv)
         if is_csv:
             beats = beats.withColumn("beat", F.when(column(UNFIT).isNull(), column("beat"))).drop(UNFIT)
-    if settings.label is not None:
-        beats = gather_labels(beats, header, settings.label)
     if settings.form == "columns":
         beats = rename_class_columns(beats, header)
     check_series(beats, beat, settings.beats, header)

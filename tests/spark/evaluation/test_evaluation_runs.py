@@ -245,6 +245,7 @@ class TestGallery:
             assert not any(each in report for each in shown[6:])
         assert "What speaks most for" in report
         assert "187 values" in report
+        assert "10 beats of nowhere (all), versionAsOf=3" in report
 
     def test_another_model_than_the_predictions_is_refused(self, save, evaluation, table: Path, model_file: Path):
         with pytest.raises(ModelError, match="the predictions were made by m@1, and --model is small@"):

@@ -1,19 +1,26 @@
 """Beats in a table of Delta or Iceberg: written by `prepare.py`, and read to train on."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
 
 from lstm_fcn.data.beats import BEAT_SCHEMA, read_beats
 from lstm_fcn.errors import DataError
+from lstm_fcn.model.file import read_model
+from lstm_fcn.model.header import TrainingData
 from lstm_fcn.spark.catalog import describe_table
 from lstm_fcn.spark.prepare.table_output import write_table
 from lstm_fcn.spark.scoring import iceberg
 from lstm_fcn.spark.sql import TableName
 from lstm_fcn.spark.tables import table_name
+from lstm_fcn.training.guards import refuse_counting
+from tests.beat_tables import noisy, write_beats_to_train_on
 from tests.processes import run_here
+from tests.searches import SMALL, arguments_of
 from tests.spark.formats.conftest import require_format
 from tests.spark.prepared import counts, left_beside, prepared
 from tests.spark.results import predictions
@@ -72,6 +79,22 @@ def test_records_are_replaced_one_by_one_and_the_rest_stays(warehouse: SparkSess
     assert left_beside(warehouse, str(table)) == []
 
 
+@pytest.mark.parametrize(
+    "layout",
+    ["iceberg_hidden", *(pytest.param(name, marks=pytest.mark.nightly) for name in ("delta_clustered", "delta"))],
+)
+def test_a_record_that_has_no_beats_any_more_loses_its_rows(warehouse: SparkSession, table: TableName, layout: str):
+    make(warehouse, table, layout)
+    write(prepared(warehouse, {"a": 3, "b'": 2, "c": 1}), table, layout)
+    with pytest.raises(DataError, match="holds beats of these records already: b'; nothing was written: --replace"):
+        write(prepared(warehouse, {}, beatless=["b'"]), table, layout)
+    write(prepared(warehouse, {"c": 2}, beatless=["b'"]), table, layout, replace=True)
+    assert counts(warehouse, str(table)) == {"a": (3, "N"), "c": (2, "N")}
+    write(prepared(warehouse, {}, beatless=["a"]), table, layout, replace=True)
+    assert counts(warehouse, str(table)) == {"c": (2, "N")}
+    assert left_beside(warehouse, str(table)) == []
+
+
 @pytest.mark.nightly
 @pytest.mark.parametrize("layout", ["delta"])  # Iceberg has no CHECK
 def test_a_table_that_refuses_a_record_stays_as_it_is(warehouse: SparkSession, table: TableName, layout: str):
@@ -119,6 +142,48 @@ def test_rows_that_were_deleted_are_not_trained_on(warehouse: SparkSession, tabl
     expected = sorted((i for i in range(12) if i % 4 and i != 5), key=lambda i: (f"r{i % 3}", i))
     np.testing.assert_array_equal(found.series, series[expected])
     np.testing.assert_array_equal(found.labels, [i % 5 for i in expected])
+
+
+@pytest.mark.parametrize("layout", ["delta", pytest.param("iceberg", marks=pytest.mark.nightly)])
+def test_a_training_reads_one_version_names_it_and_can_be_repeated_on_it(
+    warehouse: SparkSession, table: TableName, layout: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    files = write_beats_to_train_on(noisy(20, seed=0), tmp_path / "beats")
+    beats = warehouse.read.parquet(str(files)).where("split = 'train'")
+    beats.writeTo(str(table)).using(layout).create()
+
+    def fit(*options: str) -> tuple[TrainingData, str]:
+        given = ["--beats", table, *options, "--model", tmp_path / "m.safetensors", "--epochs", "1", *SMALL]
+        done = run_here("train", *given)
+        assert done.returncode == 0, done.stderr
+        return read_model(tmp_path / "m.safetensors").header.training_data, done.stderr
+
+    def write_and_check(*given: Any) -> None:  # others write after the training beats were read
+        some = beats.limit(3)
+        some.unionByName(some.withColumn("split", F.lit("test"))).writeTo(str(table)).append()
+        refuse_counting(*given)
+
+    with monkeypatch.context() as patched:
+        patched.setattr("lstm_fcn.training.job.refuse_counting", write_and_check)
+        first, log = fit()
+    assert first.version is not None and first.version.startswith("versionAsOf=")
+    assert "series" not in "".join(line for line in log.splitlines() if "stage=guards" in line)
+    now, log = fit()
+    assert now.version not in (None, first.version)
+    assert sum(now.class_counts) == sum(first.class_counts) + 3
+    assert "stage=guards" in log  # of series on both sides
+    again, _ = fit("--beats-options", first.version)
+    assert again == first
+    tuning = arguments_of(Path(str(table)), tmp_path / "tuned", "--beats-options", first.version, "--max-jobs", "1")
+    done = run_here("tune", *tuning, "--epochs", "1")
+    assert done.returncode == 0, done.stderr
+    best = read_model(tmp_path / "tuned" / "best.safetensors").header.training_data
+    assert best.version == first.version
+    given = ["--model", tmp_path / "m.safetensors", "--output", tmp_path / "int8", "--beats", table]
+    done = run_here("calibrate", *given, "--beats-options", first.version)
+    assert done.returncode == 0, done.stderr
+    assert read_model(tmp_path / "int8").header.require_int8().beats == sum(first.class_counts)
+    assert "has no effect on" in run_here("calibrate", *given, "--beats-options", "header=true").stderr
 
 
 @pytest.mark.parametrize("kind", ["iceberg", pytest.param("delta", marks=pytest.mark.nightly)])

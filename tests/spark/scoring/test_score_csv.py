@@ -85,6 +85,20 @@ def test_a_csv_file_without_a_header_has_its_label_named(spark: SparkSession, mo
     assert accuracy(tmp_path / "out") == pytest.approx(np.mean(found["prediction"] == BEATS.labels))
 
 
+@pytest.mark.parametrize("odd", ["0.7", "N", "1e20"])
+def test_a_label_that_is_no_whole_number_among_such_is_named(
+    spark: SparkSession, model_file: Path, tmp_path: Path, odd: str
+):
+    labels = [*BEATS.labels[:-1].astype(float).astype(str), odd]
+    pd.DataFrame(BEATS.series, columns=X).assign(label=labels).to_csv(tmp_path / "beats.csv", index=False)
+    given = (tmp_path / "beats.csv", model_file, tmp_path / "out", "--beat-prefix", "x")
+    with pytest.raises(
+        DataError, match=rf"beats\.csv: expected whole numbers in column 'label', found '{odd}'; --label"
+    ):
+        scored(*given)
+    assert scored(*given, "--label", "none")["label"].tolist() == labels
+
+
 def test_a_line_that_says_the_separator_is_named(spark: SparkSession, model_file: Path, tmp_path: Path):
     (tmp_path / "beats.csv").write_text("sep=,\nx_1,x_2\n1,2\n")
     with pytest.raises(DataError, match=r"beats\.csv begins with the line 'sep=,', which is no row: remove this line"):
