@@ -84,7 +84,8 @@ class Beats:
             return self.class_counts(classes)
         if self.labels.ndim > 1:
             return np.asarray((self.labels * self.weights[:, None]).sum(axis=0), dtype=np.float64)
-        return np.bincount(self.labels, self.weights, minlength=classes)
+        known = self.labels != NOT_KNOWN
+        return np.bincount(self.labels[known], self.weights[known], minlength=classes)
 
     def fingerprint(self) -> str:
         """SHA-256 over the values, the labels and the weights where there are some, in their order."""

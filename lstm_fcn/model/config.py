@@ -105,6 +105,9 @@ class Distillation(BaseModel, frozen=True, extra="forbid"):
     temperature: float = Field(
         2.0, gt=0, le=100, description="with --teacher: above 1, their small probabilities count for more"
     )
+    mixed_beats: float = Field(
+        0.0, ge=0, le=100, description="with --teacher: beats mixed of two of a record, so many times the fitted ones"
+    )
 
 
 class NetworkConfig(Architecture, frozen=True, extra="forbid"):

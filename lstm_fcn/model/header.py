@@ -69,7 +69,7 @@ class Teaching(_Part):
     teachers: list[str] = Field(min_length=1, description="name and content hash of each")
     distillation: Distillation
     beats: int = Field(ge=0, description="of those that were fitted, how many a teacher spoke of")
-    unlabelled: int = Field(0, ge=0, description="beats besides that have no label")
+    unlabelled: int = Field(0, ge=0, description="beats besides that have no label, mixed ones too")
 
 
 class TrainingData(_Part):

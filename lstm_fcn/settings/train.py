@@ -70,7 +70,7 @@ class TrainSettings(JobSettings, Architecture, Optimization, Distillation):
         require_version_of_table(self.beats, self.beats_options)
         if self.unlabelled is not None:
             require_table(self.unlabelled)
-        taught = self.model_fields_set & {"teacher_share", "temperature", "unlabelled"}
+        taught = self.model_fields_set & {"teacher_share", "temperature", "mixed_beats", "unlabelled"}
         if taught and not self.teacher:
             raise ValueError(f"--{min(taught).replace('_', '-')} goes with --teacher")
         if self.teacher and self.init_from:

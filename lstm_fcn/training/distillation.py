@@ -102,7 +102,8 @@ def teach(
     if not voices.any():
         raise DataError(
             "every teacher was fitted to all of these beats, of which it is too sure: train several with "
-            "--validation-share 0.25 and --validation-fold 1, 2, 3, 4; each speaks of the beats that it held out"
+            "--validation-share 0.25 and --validation-fold 1, 2, 3, 4; each speaks of the beats that it held out; or "
+            "mix beats, which no teacher was fitted to: --mixed-beats 1"
         )
     total[voices == 0] = np.nan
     targets = (total / np.maximum(voices, 1)[:, None]).astype(np.float32)
@@ -157,12 +158,14 @@ def may_share_records(model: Model, beats: Beats) -> bool:
 
 
 def with_unlabelled(fitted: Beats, unlabelled: Beats | None) -> Beats:
-    """Put both together, to train on."""
+    """Put both together, to train on; where beats have weights, those without labels count 1."""
     if unlabelled is None or fitted.targets is None or unlabelled.targets is None:
         return fitted
+    ones = np.ones(len(unlabelled), np.float32)
     return Beats(
         np.concatenate([fitted.series, unlabelled.series]),
         np.concatenate([fitted.labels, unlabelled.labels]),
+        weights=None if fitted.weights is None else np.concatenate([fitted.weights, ones]),
         targets=np.concatenate([fitted.targets, unlabelled.targets]),
     )
 

@@ -20,13 +20,13 @@ from lstm_fcn.inference.engine import Engine
 from lstm_fcn.model.config import Architecture, Distillation, NetworkConfig, Optimization, Precision, Rarity, Task
 from lstm_fcn.model.device import choose_precision
 from lstm_fcn.model.file import load_model, parse_model, serialize
-from lstm_fcn.model.header import Teaching
 from lstm_fcn.model.provenance import describe, describe_data
 from lstm_fcn.storage import write_atomically
 from lstm_fcn.training.dataset import TrainingSet
-from lstm_fcn.training.distillation import load_teachers, teach
+from lstm_fcn.training.distillation import Lesson, load_teachers, teach, with_unlabelled
 from lstm_fcn.training.guards import refuse_counting, refuse_label_leak
 from lstm_fcn.training.loop import Execution, train
+from lstm_fcn.training.mixing import mix_fitted
 from lstm_fcn.training.sampling import given_weights, select
 from lstm_fcn.training.series import (
     apply_weights,
@@ -110,6 +110,7 @@ class LSTMFCNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         teacher: Sequence[str | Path] | None = None,
         teacher_share: float = 0.5,
         temperature: float = 2.0,
+        mixed_beats: float = 0.0,
         early_stopping: int = 0,
         precision: Precision = "auto",
         random_state: int | np.random.RandomState | None = 0,
@@ -138,6 +139,7 @@ class LSTMFCNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.teacher = teacher
         self.teacher_share = teacher_share
         self.temperature = temperature
+        self.mixed_beats = mixed_beats
         self.early_stopping = early_stopping
         self.precision = precision
         self.random_state = random_state
@@ -204,24 +206,26 @@ class LSTMFCNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             config = self._checked(NetworkConfig, Architecture, task=task, length=length, classes=len(names))
             own = {"seed": self._seed(), "class_weights": self._class_weights()}
             optimization = self._checked(Optimization, Optimization, **own)
-            beats, teaching = self._taught(beats, names, optimization)
+            lesson = self._taught(beats, names, optimization)
+            if lesson is not None:
+                beats = lesson.beats
             fitted, held_out = select(beats, optimization, names, validation)
             fitted = apply_weights(fitted)
             network, self.history_ = train(
-                fitted,
+                fitted if lesson is None else with_unlabelled(fitted, lesson.unlabelled),
                 config,
                 optimization,
                 validation=held_out,
                 population=beats.class_weights(len(names)),
                 weights=given_weights(optimization.class_weights, names),
-                distillation=None if teaching is None else teaching.distillation,
+                distillation=None if lesson is None else lesson.teaching.distillation,
                 execution=Execution(device="cpu", precision=self.precision),
             )
         header = describe(
             "LSTMFCNClassifier",
             network,
             optimization,
-            describe_data(fitted, len(names), "fit", teaching=teaching),
+            describe_data(fitted, len(names), "fit", teaching=None if lesson is None else lesson.teaching),
             measure(network, fitted, held_out),
             classes=names,
             labels=self.classes_.tolist(),
@@ -230,15 +234,15 @@ class LSTMFCNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.model_ = parse_model(serialize(network, header), "the model just trained")
         return self
 
-    def _taught(self, beats: Beats, names: list[str], optimization: Optimization) -> tuple[Beats, Teaching | None]:
-        """Return the beats with what the teachers say of them, where there are some."""
+    def _taught(self, beats: Beats, names: list[str], optimization: Optimization) -> Lesson | None:
+        """Return what the teachers say of the beats and of mixed ones, where there are teachers."""
         if self.teacher is None:
-            return beats, None
-        columns = self._columns(beats.series.shape[1])
+            return None
+        columns, distillation = self._columns(beats.series.shape[1]), self._checked(Distillation, Distillation)
         data = TrainingSet(beats, tuple(names), columns, "all", tuple(self.classes_.tolist()))
         teachers = load_teachers([str(file) for file in self.teacher], optimization, data)
-        lesson = teach(teachers, beats, distillation=self._checked(Distillation, Distillation))
-        return lesson.beats, lesson.teaching
+        mixed = mix_fitted(beats, optimization, distillation.mixed_beats)
+        return teach(teachers, beats, mixed, distillation)
 
     def _columns(self, length: int) -> list[str]:
         return [str(name) for name in getattr(self, "feature_names_in_", [f"feature {i}" for i in range(length)])]

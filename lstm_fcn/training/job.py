@@ -23,6 +23,7 @@ from lstm_fcn.training.dataset import TrainingSet, read_other_rows, read_trainin
 from lstm_fcn.training.distillation import Lesson, load_teachers, teach, with_unlabelled
 from lstm_fcn.training.guards import overlap_warnings, purpose, refuse_counting, refuse_label_leak
 from lstm_fcn.training.loop import Execution, train
+from lstm_fcn.training.mixing import join, mix_fitted
 from lstm_fcn.training.sampling import given_weights, select
 from lstm_fcn.training.validation import measure
 from lstm_fcn.training.warm_start import are_plausible, continued, refuse_other_values, require_same_form, scheme_of
@@ -87,22 +88,28 @@ class TrainingRun:
         self.made_for = purpose(self.fitted, self.held_out, others)
 
     def _learn(self, spark: "SparkSession | None") -> Lesson:
-        """Hear the teachers, on beats without labels too where there are some."""
+        """Hear the teachers, on beats without labels and on mixed ones too where there are some."""
         unlabelled = None
         if self.settings.unlabelled is not None:
             length = self.data.beats.series.shape[1]
             unlabelled = read_unlabelled(self.settings.unlabelled, length, spark=spark)
             refuse_counting(unlabelled, self.data.columns)
             unlabelled = unlabelled.take(np.flatnonzero(are_plausible(self.teachers[0].header, unlabelled.series)))
-        return teach(self.teachers, self.data.beats, unlabelled, self.settings.distillation())
+        distillation = self.settings.distillation()
+        mixed = mix_fitted(self.data.beats, self.optimization, distillation.mixed_beats)
+        return teach(self.teachers, self.data.beats, join(unlabelled, mixed), distillation)
 
     def _warn(self, others: UnlabelledBeats | None) -> None:
         """Log what makes figures look better than they are."""
         seen = [self.fitted, *([self.lesson.unlabelled] if self.lesson and self.lesson.unlabelled else [])]
         sides = (("held-out", self.held_out), (f"not {self.settings.rows}", others))
-        for trained_on, (name, evaluated) in product(seen, sides):
-            for warning in overlap_warnings(trained_on, evaluated, name) if evaluated is not None else ():
-                log.warning("stage=guards %s", warning)
+        found = (
+            warning
+            for trained_on, (name, evaluated) in product(seen, sides)
+            for warning in (overlap_warnings(trained_on, evaluated, name) if evaluated is not None else ())
+        )
+        for warning in dict.fromkeys(found):
+            log.warning("stage=guards %s", warning)
         if self.parent and self.held_out and self.parent.header.training_data.fingerprint != self.fitted.fingerprint():
             log.warning("stage=guards %s may have been trained on beats that are held out now", self.settings.init_from)
         if self.teachers and self.held_out:

@@ -1,7 +1,7 @@
 """What each part of `new-patients` gives: the model without it, by cross-validation over its training records.
 
 make new-patients MITDB=DIR SVDB=DIR    (for the four tables; the model is not needed)
-python tests/benchmarks/ablate_context.py --config conf/train-new-patients.yaml --model none
+python tests/benchmarks/ablate_context.py --config conf/train-new-patients.yaml --model unused
 
 Each row has offsets that are chosen on the other folds, and the difference from the whole model with its 95 %
 interval, from 2,000 draws of records. The test records are not looked at.

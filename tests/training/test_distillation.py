@@ -213,6 +213,18 @@ def test_a_student_learns_from_the_folds_of_its_teachers_and_its_file_says_so(
     assert teaching.distillation.teacher_share == 0.7
 
 
+def test_a_teacher_of_all_beats_teaches_by_mixed_ones(taught: Callable[..., TrainingRun]):
+    taught("teacher_of_all").execute(lambda: False)
+    one = ("--teacher=FOLDER/teacher_of_all.safetensors",)
+    with pytest.raises(DataError, match="or mix beats, which no teacher was fitted to"):
+        taught("student_of_all", *one)
+    student = taught("student_of_all", *one, "--unlabelled=FOLDER/more.parquet", "--mixed-beats=1.5")
+    assert len(student.lesson.unlabelled) == 90 + 4
+    student.execute(lambda: False)
+    teaching = load_model(str(student.settings.model)).header.training_data.teaching
+    assert (teaching.beats, teaching.unlabelled, teaching.distillation.mixed_beats) == (0, 94, 1.5)
+
+
 def test_an_interrupted_training_does_not_go_on_with_other_teachers(taught: Callable[..., TrainingRun]):
     steps = iter([False, True])
     with pytest.raises(StoppedError):
@@ -224,6 +236,7 @@ def test_an_interrupted_training_does_not_go_on_with_other_teachers(taught: Call
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (["--mixed-beats=1"], "--mixed-beats goes with --teacher"),
         (["--teacher-share=0.2"], "--teacher-share goes with --teacher"),
         (["--unlabelled=more"], "--unlabelled goes with --teacher"),
         (["--teacher=mitbih", "--init-from=mitbih"], "expected --teacher or --init-from, found both"),
@@ -244,5 +257,8 @@ def test_the_classifier_learns_from_teachers(tmp_path: Path):
         LSTMFCNClassifier(**small, validation_share=0.5, validation_fold=fold).fit(X, y).save(file)
     student = LSTMFCNClassifier(**small, teacher=files).fit(X[::-1], y[::-1])
     assert student.model_.header.training_data.teaching.beats == 60
+    weights = np.where(y == y[0], 2.5, 1.0)
+    student = LSTMFCNClassifier(**small, teacher=files, mixed_beats=2).fit(X, y, sample_weight=weights)
+    assert 110 <= student.model_.header.training_data.teaching.unlabelled <= 120  # of one beat with itself: left out
     with pytest.raises(ValueError, match="expected a validation_fold of 1 to 2"):
         LSTMFCNClassifier(**small, validation_share=0.5, validation_fold=3).fit(X, y)

@@ -94,7 +94,7 @@ def _sampled_features(beats: DataFrame, context: str, rows: int) -> tuple[NDArra
     features = F.slice(column(context).cast("array<float>"), 2 * WINDOW + 1, len(FEATURES))
     record = F.col("record").cast("string") if "record" in beats.columns else F.lit(None)
     whole = beats.where(F.size(column(context)) == CONTEXT_LENGTH).select(features.alias("x"), record.alias("record"))
-    drawn = whole.sample(min(1.0, _SAMPLE / max(rows, 1)), seed=0).limit(2 * _SAMPLE).collect()
+    drawn = whole.sample(fraction=min(1.0, _SAMPLE / max(rows, 1)), seed=0).limit(2 * _SAMPLE).collect()
     values = [[np.nan if each is None else each for each in row["x"]] for row in drawn]
     table: NDArray[np.float32] = np.array(values, dtype=np.float32).reshape(-1, len(FEATURES))
     finite: NDArray[np.float32] = table[np.isfinite(table).all(axis=1)]
