@@ -73,8 +73,6 @@ class TrainSettings(JobSettings, Architecture, Optimization, Distillation):
         taught = self.model_fields_set & {"teacher_share", "temperature", "mixed_beats", "unlabelled"}
         if taught and not self.teacher:
             raise ValueError(f"--{min(taught).replace('_', '-')} goes with --teacher")
-        if self.teacher and self.init_from:
-            raise ValueError("expected --teacher or --init-from, found both")
         parse_classes(self.classes)
         require_local("--model", self.model)
         require_local("--run", self.run)

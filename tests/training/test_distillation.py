@@ -225,6 +225,14 @@ def test_a_teacher_of_all_beats_teaches_by_mixed_ones(taught: Callable[..., Trai
     assert (teaching.beats, teaching.unlabelled, teaching.distillation.mixed_beats) == (0, 94, 1.5)
 
 
+def test_a_warm_start_learns_from_teachers_too(taught: Callable[..., TrainingRun]):
+    student = taught("warm", "--init-from=FOLDER/fold_1.safetensors", "--teacher=FOLDER/fold_2.safetensors")
+    student.execute(lambda: False)
+    data = load_model(str(student.settings.model)).header.training_data
+    assert data.parent.startswith("fold_1@")
+    assert [each.split("@")[0] for each in data.teaching.teachers] == ["fold_2"]
+
+
 def test_an_interrupted_training_does_not_go_on_with_other_teachers(taught: Callable[..., TrainingRun]):
     steps = iter([False, True])
     with pytest.raises(StoppedError):
@@ -239,7 +247,6 @@ def test_an_interrupted_training_does_not_go_on_with_other_teachers(taught: Call
         (["--mixed-beats=1"], "--mixed-beats goes with --teacher"),
         (["--teacher-share=0.2"], "--teacher-share goes with --teacher"),
         (["--unlabelled=more"], "--unlabelled goes with --teacher"),
-        (["--teacher=mitbih", "--init-from=mitbih"], "expected --teacher or --init-from, found both"),
         (["--validation-fold=5", "--validation-share=0.25"], "expected a validation_fold of 1 to 4"),
         (["--validation-fold=1"], "expected a validation_fold"),
     ],
