@@ -43,7 +43,7 @@ RECORDS := $(MITDB)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lint test bench dist demo records new-patients clean
+.PHONY: help setup lint test bench dist demo records new-patients mitbih-small clean
 .DELETE_ON_ERROR:
 
 help:  ## this list
@@ -133,6 +133,15 @@ new-patients: setup  ## train the pretrained model `new-patients` anew; with MIT
 	    "$(RUN)" jobs/prepare.py --records "$(SVDB)" --lead $$lead --output out/new-patients/svdb-$$lead --replace || exit 1; \
 	done
 	"$(RUN)" jobs/train_context.py --config conf/train-new-patients.yaml --model out/new-patients/new-patients.safetensors
+
+mitbih-small: setup  ## train the pretrained model `mitbih-small` anew (two hours); with MITDB=DIR
+	@test -d "$(MITDB)" || { echo "error: make mitbih-small needs MITDB=DIR" >&2; exit 2; }
+	"$(RUN)" jobs/prepare.py --records "$(MITDB)" --output out/mitbih-small/beats --replace
+	"$(RUN)" jobs/train.py --config conf/train-mitbih-small.yaml --beats out/mitbih-small/beats --model out/mitbih-small/first.safetensors
+	"$(RUN)" jobs/train.py --init-from out/mitbih-small/first.safetensors --lr 0.003 --batch-size 64 --epochs 34 --threads 1 \
+	    --teacher mitbih --teacher-share 0.8 --mixed-beats 2 --beats out/mitbih-small/beats --model out/mitbih-small/mitbih-small.safetensors
+	"$(RUN)" jobs/calibrate.py --beats out/mitbih-small/beats \
+	    --model out/mitbih-small/mitbih-small.safetensors --output out/mitbih-small/mitbih-small.safetensors
 
 clean:  ## remove what make made
 	rm -rf .venv .venv-spark-* out build dist *.egg-info

@@ -53,6 +53,7 @@ def test_every_file_of_the_package_but_its_readmes_is_in_the_wheel_and_nothing_e
         "lstm_fcn/data/published_test_beats.npz",
         "lstm_fcn/model/pretrained/mitbih.safetensors",
         "lstm_fcn/model/pretrained/mitbih-inter-patient.safetensors",
+        "lstm_fcn/model/pretrained/mitbih-small.safetensors",
     } <= names
 
 

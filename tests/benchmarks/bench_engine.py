@@ -32,7 +32,7 @@ from lstm_fcn.training.sampling import undersample
 TIMED_BEATS = 4096
 REPEATS = 5
 EPOCHS = 5
-SERIES_MODELS = ("mitbih",)
+SERIES_MODELS = ("mitbih", "mitbih-small")
 
 
 def train_papers_network(beats: Beats) -> Model:

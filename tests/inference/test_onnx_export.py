@@ -59,7 +59,7 @@ def test_the_graph_of_any_network_gives_its_probabilities(network: LSTMFCN):
     np.testing.assert_allclose(by_onnx(model_of(network), series), by_torch(network, series), rtol=0, atol=1e-5)
 
 
-@pytest.mark.parametrize("name", ["mitbih", "mitbih-inter-patient"])
+@pytest.mark.parametrize("name", ["mitbih", "mitbih-inter-patient", "mitbih-small"])
 def test_a_pretrained_model_gives_its_probabilities(name: str):
     model, series = load_model(name), make_beats(50).series
     for rows in (series, series[:7], series[:1]):
