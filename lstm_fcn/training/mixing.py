@@ -28,13 +28,14 @@ def mix(beats: Beats, count: int, seed: int) -> Beats:
     beats : Beats
         Without records, those of one record.
     count : int
-        Each beat has at least half of a mixture about equally often.
+        Pairs to draw. Each beat has at least half of a mixture about equally often.
     seed : int
 
     Returns
     -------
     Beats
-        Labels are `NOT_KNOWN`.
+        Series (m, length) in the unit of the beats, with labels `NOT_KNOWN`. m is `count` less the draws that paired a
+        beat with itself.
     """
     rng = np.random.default_rng(seed)
     first = np.resize(rng.permutation(len(beats)), count)
@@ -43,9 +44,12 @@ def mix(beats: Beats, count: int, seed: int) -> Beats:
     for record in np.unique(records):
         own, of_record = np.flatnonzero(records == record), records[first] == record
         second[of_record] = rng.choice(own, of_record.sum(), p=_chances(beats.labels[own]))
-    share = rng.uniform(0.5, 1, (count, 1)).astype(np.float32)
+    # A beat with itself is that beat, of which a teacher may be too sure; rounding would hide it.
+    are_two = first != second
+    first, second = first[are_two], second[are_two]
+    share = rng.uniform(0.5, 1, (len(first), 1)).astype(np.float32)
     series = share * beats.series[first] + (1 - share) * beats.series[second]
-    return Beats(series, np.full(count, NOT_KNOWN), None if beats.records is None else beats.records[first])
+    return Beats(series, np.full(len(first), NOT_KNOWN), None if beats.records is None else beats.records[first])
 
 
 def _chances(labels: NDArray[np.int64]) -> NDArray[np.float64]:
