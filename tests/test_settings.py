@@ -26,6 +26,7 @@ SETTINGS = {
     "train-inter-patient": TrainSettings,
     "train-new-patients": TrainContextSettings,
     "train-mitbih": TrainSettings,
+    "train-mitbih-small": TrainSettings,
     "train-short": TrainSettings,
     "train-undersampled": TrainSettings,
     "tune": TuneSettings,
