@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from lstm_fcn.data.beats import beat_lengths
+from lstm_fcn.data.series import beat_lengths
 from lstm_fcn.inference.folding import Convolution, SingleStepLSTM, folded_blocks
 from lstm_fcn.inference.padding import Convolutions, PooledConvolutions
 from lstm_fcn.model.network import LSTMFCN

@@ -23,7 +23,7 @@ from mlflow.types.schema import Array
 from numpy.typing import NDArray
 
 import lstm_fcn
-from lstm_fcn.data.beats import implausible, stack_series
+from lstm_fcn.data.series import implausible, stack_series
 from lstm_fcn.errors import SettingsError, StorageError
 from lstm_fcn.inference.engine import Engine
 from lstm_fcn.model.file import INPUT, OUTPUT, Model, read_model

@@ -10,8 +10,9 @@ from typing import Any
 import torch
 
 import lstm_fcn
-from lstm_fcn.data.beats import BEAT_LENGTH, SERIES_FREQUENCY, Beats, count_lengths
+from lstm_fcn.data.beats import BEAT_LENGTH, SERIES_FREQUENCY, Beats
 from lstm_fcn.data.labels import CLASSES, is_aami, long_names
+from lstm_fcn.data.series import count_lengths
 from lstm_fcn.model.config import NetworkConfig, Optimization
 from lstm_fcn.model.file import Model
 from lstm_fcn.model.header import LONGEST_RECORD_NAME, MOST_RECORDS, Header, Purpose, Scaling, Teaching, TrainingData

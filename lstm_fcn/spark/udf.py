@@ -13,7 +13,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.pandas.functions import pandas_udf
 
 from lstm_fcn.context.form import WINDOW
-from lstm_fcn.data.beats import beat_lengths, implausible, stack_series
+from lstm_fcn.data.series import beat_lengths, implausible, stack_series
 from lstm_fcn.errors import DataError
 from lstm_fcn.model.config import SCORING_BATCH_SIZE, ScoringDevice, ScoringPrecision
 from lstm_fcn.spark.models import fetch_model

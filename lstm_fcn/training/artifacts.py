@@ -12,8 +12,9 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 from sklearn.metrics import confusion_matrix
 
-from lstm_fcn.data.beats import SERIES_FREQUENCY, Beats, beat_lengths
+from lstm_fcn.data.beats import SERIES_FREQUENCY, Beats
 from lstm_fcn.data.labels import CLASS_NAMES, is_aami
+from lstm_fcn.data.series import beat_lengths
 from lstm_fcn.model.network import LSTMFCN
 from lstm_fcn.storage import write_atomically
 from lstm_fcn.training.state import Epoch

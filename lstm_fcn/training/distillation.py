@@ -16,8 +16,8 @@ from lstm_fcn.inference.engine import Engine
 from lstm_fcn.model.config import Distillation, Optimization
 from lstm_fcn.model.file import Model, load_model
 from lstm_fcn.model.header import Teaching
-from lstm_fcn.training.dataset import TrainingSet
 from lstm_fcn.training.sampling import hold_out_as, select
+from lstm_fcn.training.training_set import TrainingSet
 from lstm_fcn.training.warm_start import require_same_form
 
 log = logging.getLogger(__name__)

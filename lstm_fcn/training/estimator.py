@@ -22,7 +22,6 @@ from lstm_fcn.model.device import choose_precision
 from lstm_fcn.model.file import load_model, parse_model, serialize
 from lstm_fcn.model.provenance import describe, describe_data
 from lstm_fcn.storage import write_atomically
-from lstm_fcn.training.dataset import TrainingSet
 from lstm_fcn.training.distillation import Lesson, load_teachers, teach, with_unlabelled
 from lstm_fcn.training.guards import refuse_counting, refuse_label_leak
 from lstm_fcn.training.loop import Execution, train
@@ -36,6 +35,7 @@ from lstm_fcn.training.series import (
     refuse_lost_labels,
     refuse_masked,
 )
+from lstm_fcn.training.training_set import TrainingSet
 from lstm_fcn.training.validation import measure
 
 _Checked = TypeVar("_Checked", NetworkConfig, Optimization, Distillation)

@@ -19,12 +19,13 @@ from lstm_fcn.settings.sources import as_options
 from lstm_fcn.settings.train import TrainSettings
 from lstm_fcn.training.artifacts import draw, write_history
 from lstm_fcn.training.checkpoint import Checkpoint
-from lstm_fcn.training.dataset import TrainingSet, read_other_rows, read_training_set, read_unlabelled, read_validation
+from lstm_fcn.training.dataset import read_other_rows, read_training_set, read_unlabelled, read_validation
 from lstm_fcn.training.distillation import Lesson, load_teachers, teach, with_unlabelled
 from lstm_fcn.training.guards import overlap_warnings, purpose, refuse_counting, refuse_label_leak
 from lstm_fcn.training.loop import Execution, train
 from lstm_fcn.training.mixing import join, mix_fitted
 from lstm_fcn.training.sampling import given_weights, select
+from lstm_fcn.training.training_set import TrainingSet
 from lstm_fcn.training.validation import measure
 from lstm_fcn.training.warm_start import are_plausible, continued, refuse_other_values, require_same_form, scheme_of
 

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lstm_fcn.data.beats import implausible
 from lstm_fcn.data.label_scheme import LabelScheme
+from lstm_fcn.data.series import implausible
 from lstm_fcn.errors import DataError, ModelError, SettingsError
 from lstm_fcn.model.config import Optimization
-from lstm_fcn.training.dataset import TrainingSet
+from lstm_fcn.training.training_set import TrainingSet
 
 if TYPE_CHECKING:
     from lstm_fcn.model.header import Header

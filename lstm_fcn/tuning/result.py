@@ -14,8 +14,8 @@ from lstm_fcn.model.file import Model, serialize
 from lstm_fcn.model.provenance import describe, name_records
 from lstm_fcn.model.search_space import SEARCHABLE
 from lstm_fcn.settings.tune import TuneSettings
-from lstm_fcn.training.dataset import TrainingSet
 from lstm_fcn.training.guards import purpose
+from lstm_fcn.training.training_set import TrainingSet
 from lstm_fcn.tuning.trials import TrialResult
 
 _REAL = ("lr", "dropout")

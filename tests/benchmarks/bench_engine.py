@@ -18,8 +18,9 @@ from plain_network import ModuleScorer, PlainScorer
 from runtimes import OnnxScorer, OpenVinoScorer
 from timed_beats import processor, read_all_beats, read_contexts
 
-from lstm_fcn.data.beats import BEAT_LENGTH, Beats, beat_lengths
+from lstm_fcn.data.beats import BEAT_LENGTH, Beats
 from lstm_fcn.data.labels import CLASSES
+from lstm_fcn.data.series import beat_lengths
 from lstm_fcn.inference.calibration import calibrate
 from lstm_fcn.inference.engine import Engine
 from lstm_fcn.inference.folding import folded_blocks

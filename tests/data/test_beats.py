@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lstm_fcn.data.beats import BEAT_LENGTH, beat_lengths, count_lengths, read_beats, stack_series
+from lstm_fcn.data.beats import BEAT_LENGTH, read_beats
+from lstm_fcn.data.series import beat_lengths, count_lengths, stack_series
 from lstm_fcn.errors import DataError
 
 

@@ -9,7 +9,8 @@ from lstm_fcn.data.labels import CLASSES
 from lstm_fcn.errors import DataError, ModelError
 from lstm_fcn.model.config import Optimization
 from lstm_fcn.model.file import Model
-from lstm_fcn.training.dataset import TrainingSet, read_other_rows, read_training_set, read_validation
+from lstm_fcn.training.dataset import read_other_rows, read_training_set, read_validation
+from lstm_fcn.training.training_set import TrainingSet
 from lstm_fcn.training.warm_start import continued, require_same_form
 from tests.beat_tables import make_beats
 

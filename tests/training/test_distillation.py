@@ -17,12 +17,12 @@ from lstm_fcn.model.file import Model, load_model, parse_model, serialize, write
 from lstm_fcn.model.provenance import describe, describe_data
 from lstm_fcn.settings.sources import load_settings
 from lstm_fcn.settings.train import TrainSettings
-from lstm_fcn.training.dataset import TrainingSet
 from lstm_fcn.training.distillation import distilled_loss, known_beats, load_teachers, teach
 from lstm_fcn.training.estimator import LSTMFCNClassifier
 from lstm_fcn.training.job import TrainingRun
 from lstm_fcn.training.loop import train
 from lstm_fcn.training.sampling import hold_out_as, select
+from lstm_fcn.training.training_set import TrainingSet
 from lstm_fcn.training.validation import loss_of, measure
 from tests.beat_tables import BEATS, bumps, make_beats, waves
 from tests.models import SMALL, make_network, model_of

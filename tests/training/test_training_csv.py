@@ -9,8 +9,9 @@ from lstm_fcn.data.beats import BEAT_LENGTH, Beats
 from lstm_fcn.data.label_scheme import LabelScheme, parse_classes
 from lstm_fcn.data.labels import CLASSES
 from lstm_fcn.errors import DataError
-from lstm_fcn.training.dataset import TrainingSet, read_training_set, read_validation
+from lstm_fcn.training.dataset import read_training_set, read_validation
 from lstm_fcn.training.guards import refuse_counting, refuse_label_leak
+from lstm_fcn.training.training_set import TrainingSet
 
 
 def read(folder: Path, text: str, task: str = "multiclass", scheme: LabelScheme | None = None) -> TrainingSet:

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MultipleLocator
 from numpy.typing import NDArray
 
-from lstm_fcn.data.beats import beat_lengths
+from lstm_fcn.data.series import beat_lengths
 from lstm_fcn.evaluation.report.content import Run, WrongBeat
 from lstm_fcn.evaluation.report.drawing import ALARM, COLORS, picture, style
 

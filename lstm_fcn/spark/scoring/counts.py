@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from lstm_fcn.data.beats import LENGTH_BINS
+from lstm_fcn.data.series import LENGTH_BINS
 from lstm_fcn.spark.columns import likeliest_probability
 from lstm_fcn.spark.metrics import MOST_VALUES, class_position
 from lstm_fcn.spark.scoring.manifest import ScoredRows

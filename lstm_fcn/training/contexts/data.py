@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from lstm_fcn.context.form import CONTEXT_FORM, CONTEXT_LENGTH, FEATURES, WINDOW
 from lstm_fcn.data.beat_files import open_beat_table
-from lstm_fcn.data.beats import stack_series
 from lstm_fcn.data.labels import CLASSES
+from lstm_fcn.data.series import stack_series
 from lstm_fcn.errors import DataError
 from lstm_fcn.model.context_network import PREDICTED
 
