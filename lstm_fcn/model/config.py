@@ -117,10 +117,9 @@ class NetworkConfig(Architecture, frozen=True, extra="forbid"):
     classes: int = Field(ge=2, le=10_000, description="number of classes")
 
 
-class ContextConfig(BaseModel, frozen=True, extra="forbid"):
-    """The shapes of a network that takes the contexts of beats (`lstm_fcn.context`), and predicts AAMI classes."""
+class ContextArchitecture(BaseModel, frozen=True, extra="forbid"):
+    """What can be chosen of a network that takes contexts."""
 
-    form: Literal["context_1"] = Field("context_1", description="of the contexts, and the column that holds them")
     hidden_size: int = Field(64, ge=1, le=2048, description="hidden units of the LSTM")
     filters_1: int = Field(32, ge=1, le=2048, description="filters of the first convolution")
     filters_2: int = Field(64, ge=1, le=2048, description="filters of the second convolution")
@@ -130,6 +129,12 @@ class ContextConfig(BaseModel, frozen=True, extra="forbid"):
     kernel_size_3: int = Field(5, ge=1, le=128, description="taps of the third convolution")
     dense_1: int = Field(96, ge=1, le=2048, description="units of the first layer over the features")
     dense_2: int = Field(48, ge=1, le=2048, description="units of the second layer over the features")
+
+
+class ContextConfig(ContextArchitecture, frozen=True, extra="forbid"):
+    """The shapes of a network that takes the contexts of beats (`lstm_fcn.context`), and predicts AAMI classes."""
+
+    form: Literal["context_1"] = Field("context_1", description="of the contexts, and the column that holds them")
 
     task: ClassVar[Task] = "multiclass"
     length: ClassVar[int] = CONTEXT_LENGTH
@@ -148,5 +153,14 @@ class ContextOptimization(BaseModel, frozen=True, extra="forbid"):
     weight_decay: float = Field(0.02, ge=0, le=10, description="of AdamW, on the weights without the biases")
     beats_a_record: int = Field(
         400, ge=1, description="of a class that a record counts for at most, however many it has"
+    )
+    rhythm_teachers: int = Field(
+        0, ge=0, le=100, description="rhythm branches with other seeds to fit first; it learns what they say, too"
+    )
+    shape_teachers: int = Field(
+        0, ge=0, le=100, description="shape branches to fit first, with other seeds and twice the filters"
+    )
+    teacher_share: float = Field(
+        0.7, ge=0, le=1, description="with teachers: their share of the loss; the labels have the rest"
     )
     seed: int = Field(0, ge=0, lt=2**32, description="of the weights and every draw")

@@ -16,6 +16,7 @@ from lstm_fcn.model.context_network import ContextLSTMFCN
 from lstm_fcn.model.device import choose_precision
 from lstm_fcn.training.contexts.data import ContextBeats, beat_weights, draw_rows
 from lstm_fcn.training.contexts.runs import run_beats
+from lstm_fcn.training.contexts.teachers import Teachers, widened
 from lstm_fcn.training.validation import batches
 
 log = logging.getLogger(__name__)
@@ -38,7 +39,7 @@ def fit(
     optimization: ContextOptimization,
     stop: Callable[[], bool] = lambda: False,
 ) -> ContextLSTMFCN:
-    """Fit both branches to some of the beats.
+    """Fit both branches to some of the beats; where the optimization asks for teachers, these first.
 
     Parameters
     ----------
@@ -62,11 +63,35 @@ def fit(
         If the loss is no longer finite.
     """
     with torch.random.fork_rng():
+        how = (beats, rows, optimization, stop)
+        of_rhythm = _teachers(fit_rhythm, optimization.rhythm_teachers, config, *how)
+        of_shape = _teachers(fit_shape, optimization.shape_teachers, widened(config), *how)
         torch.manual_seed(optimization.seed)
         network = ContextLSTMFCN(config)
-        fit_rhythm(network, beats, rows, optimization, stop)
-        fit_shape(network, beats, rows, optimization, stop)
+        fit_rhythm(network, *how, of_rhythm)
+        fit_shape(network, *how, of_shape)
     return network.eval()
+
+
+def _teachers(
+    fit_branch: Callable[..., None],
+    count: int,
+    config: ContextConfig,
+    beats: ContextBeats,
+    rows: NDArray[np.bool_],
+    optimization: ContextOptimization,
+    stop: Callable[[], bool],
+) -> Teachers | None:
+    """Fit one branch of so many networks, each with a seed of its own."""
+    networks = []
+    for number in range(1, count + 1):
+        log.info("stage=train teacher=%d of=%d", number, count)
+        own = optimization.model_copy(update={"seed": optimization.seed + number})
+        torch.manual_seed(own.seed)
+        network = ContextLSTMFCN(config)
+        fit_branch(network, beats, rows, own, stop)
+        networks.append(network.eval())
+    return Teachers(networks) if networks else None
 
 
 def fit_rhythm(
@@ -75,6 +100,7 @@ def fit_rhythm(
     rows: NDArray[np.bool_],
     optimization: ContextOptimization,
     stop: Callable[[], bool] = lambda: False,
+    teachers: Teachers | None = None,
 ) -> None:
     """Fit the rhythm branch of a network, as `fit` does."""
     weights = beat_weights(beats, rows, optimization.beats_a_record)
@@ -87,10 +113,16 @@ def fit_rhythm(
     _measure_features(network, features[steps.ravel()[:_SCALED_BY]])
     scaled = network.scale(torch.from_numpy(features))
     targets = torch.from_numpy(np.append(beats.labels, labels))
+    share = optimization.teacher_share
 
     def loss(picked: Tensor) -> Tensor:
         noisy = scaled[picked] + _FEATURE_NOISE * torch.randn(len(picked), scaled.shape[1])
-        return nn.functional.cross_entropy(network.rhythm(noisy), targets[picked], label_smoothing=_SMOOTHING)
+        logits = network.rhythm(noisy)
+        by_label = nn.functional.cross_entropy(logits, targets[picked], label_smoothing=_SMOOTHING)
+        if teachers is None:
+            return by_label
+        said = teachers.probabilities(noisy * network.spread + network.middle)
+        return (1 - share) * by_label + share * nn.functional.cross_entropy(logits, said)
 
     network.rhythm.train()
     _descend(network.rhythm.parameters(), loss, steps, optimization.rhythm_lr, optimization, stop, "rhythm")
@@ -112,6 +144,7 @@ def fit_shape(
     rows: NDArray[np.bool_],
     optimization: ContextOptimization,
     stop: Callable[[], bool] = lambda: False,
+    teachers: Teachers | None = None,
 ) -> None:
     """Fit the shape branch of a network, as `fit` does."""
     weights = beat_weights(beats, rows, optimization.beats_a_record)
@@ -119,13 +152,15 @@ def fit_shape(
     steps = draw_rows(weights, optimization.shape_steps, optimization.shape_batch_size, rng)
     contexts, is_v = torch.from_numpy(beats.contexts), torch.from_numpy((beats.labels == 2).astype(np.float32))
 
-    precision = choose_precision("auto", torch.device("cpu"))
+    precision, share = choose_precision("auto", torch.device("cpu")), optimization.teacher_share
 
     def loss(picked: Tensor) -> Tensor:
         channels = _vary(network.channels(_shift(contexts[picked])))
+        targets = is_v[picked] * (1 - _SMOOTHING) + _SMOOTHING / 2
         with torch.autocast("cpu", precision, enabled=precision != torch.float32):
             odds = network.ventricular_odds(channels)
-        targets = is_v[picked] * (1 - _SMOOTHING) + _SMOOTHING / 2
+            if teachers is not None:
+                targets = (1 - share) * targets + share * teachers.ventricular(channels).float()
         return nn.functional.binary_cross_entropy_with_logits(odds.float(), targets)
 
     network.train()
