@@ -240,6 +240,17 @@ def test_teachers_change_their_branch_alone_and_no_draw_of_the_student(branch: s
 
 
 def test_a_teacher_of_the_shape_is_twice_as_wide():
-    of_shape = ContextLSTMFCN(widened(TINY))
-    assert (of_shape.block_1.conv.out_channels, of_shape.lstm.hidden_size) == (16, 8)
-    assert of_shape.config.dense_1 == TINY.dense_1
+    beats = make_context_beats(records=6)
+    rows, few = beats.labels < 9, SHORT.model_copy(update={"rhythm_steps": 8, "shape_steps": 8})
+    with torch.random.fork_rng():
+        torch.manual_seed(1)
+        teacher = ContextLSTMFCN(widened(TINY))
+        fit_shape(teacher, beats, rows, few.model_copy(update={"seed": 1}))
+        torch.manual_seed(0)
+        student = ContextLSTMFCN(TINY)
+        fit_rhythm(student, beats, rows, few)
+        fit_shape(student, beats, rows, few, teachers=Teachers([teacher.eval()]))
+    assert teacher.lstm.hidden_size == 2 * TINY.hidden_size
+    assert teacher.block_2.conv.weight.numel() == 4 * student.block_2.conv.weight.numel()
+    made = fit(beats, rows, TINY, few.model_copy(update={"shape_teachers": 1}))
+    torch.testing.assert_close(made.head.weight, student.head.weight)
