@@ -66,7 +66,7 @@ def refuse_other_keys(there: Sequence[str], wanted: Sequence[str], name: str) ->
     """
     if {each.lower() for each in there} != {each.lower() for each in wanted}:
         raise SettingsError(
-            f"{name} has a row for each {', '.join(there)}; with this --summary-by it would be for each "
-            f"{', '.join(wanted)}. Give the one of before, or another --output; or remove {name} and score all again, "
-            "without --incremental"
+            f"{name} has a row for each {', '.join(there)}; with these --summary-by and --partition-by it would be "
+            f"for each {', '.join(wanted)}. Give those of before, or another --output; or remove {name} and score all "
+            "again, without --incremental"
         )
