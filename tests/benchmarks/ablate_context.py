@@ -1,4 +1,4 @@
-"""What each part of `new-patients` gives: the model without it, by cross-validation over its training records.
+"""What each part of `new-patients` gives: the model without it and without teachers, by cross-validation over records.
 
 make new-patients MITDB=DIR SVDB=DIR    (for the four tables; the model is not needed)
 python tests/benchmarks/ablate_context.py --config conf/train-new-patients.yaml --model unused
@@ -45,8 +45,8 @@ _CHUNK = 16_384
 class Partial(ContextLSTMFCN):
     """The network with some features, and some channels, always 0."""
 
-    def __init__(self, features: Tensor, channels: Tensor) -> None:
-        super().__init__(ContextConfig(form="context_1"))
+    def __init__(self, config: ContextConfig, features: Tensor, channels: Tensor) -> None:
+        super().__init__(config)
         self._with_features, self._with_channels = features, channels
 
     def scale(self, features: Tensor) -> Tensor:
@@ -83,7 +83,7 @@ class Study:
         present = torch.tensor([float(name in features) for name in FEATURES])
 
         def run(training: NDArray[np.bool_], contexts: Tensor) -> Tensor:
-            network = Partial(present, torch.ones(2))
+            network = Partial(self.settings.network(), present, torch.ones(2))
             used = training if rows is None else training & rows
             fit_rhythm(network, self.beats, used, self.settings.optimization())
             with torch.inference_mode():
@@ -95,7 +95,7 @@ class Study:
         """Logarithms of the odds of V (n, 1) by the shape branch."""
 
         def run(training: NDArray[np.bool_], contexts: Tensor) -> Tensor:
-            network = Partial(torch.ones(len(FEATURES)), torch.tensor(channels))
+            network = Partial(self.settings.network(), torch.ones(len(FEATURES)), torch.tensor(channels))
             used = training if rows is None else training & rows
             fit_shape(network, self.beats, used, self.settings.optimization())
             network.eval()
@@ -108,7 +108,7 @@ class Study:
     def confusions(self, rhythm: Tensor, odds: Tensor | None = None) -> NDArray[np.int64]:
         """Beats by record, true and predicted class: (records, C, C)."""
         beats, rows = self.beats, self.evaluated
-        network = ContextLSTMFCN(ContextConfig(form="context_1"))
+        network = ContextLSTMFCN(self.settings.network())
         joined = rhythm if odds is None else network.join(rhythm, odds[:, 0])
         scores, labels = joined.numpy().astype(np.float32), beats.labels[rows]
         found = np.zeros((len(beats.names), len(CLASSES), len(CLASSES)), dtype=np.int64)
