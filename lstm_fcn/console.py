@@ -51,7 +51,8 @@ def run_job(main: Callable[[Sequence[str]], None], arguments: Sequence[str]) -> 
     """Run a job's `main`, and return its exit code.
 
     An error that the user can mend is one message on standard error and its kind's exit code; Spark's are one line and
-    1, and so is the death of its process; Ctrl-C is one line and 130. Any other error is raised, with its stack trace.
+    1, and so is the death of its process; Ctrl-C is one line and 130, SIGTERM 143. Any other error is raised, with its
+    stack trace.
     """
     try:
         main(arguments)
@@ -63,6 +64,11 @@ def run_job(main: Callable[[Sequence[str]], None], arguments: Sequence[str]) -> 
             raise
         return _report(error, missing, 1)
     except Exception as error:
+        stopped = _stopped_by(error)
+        if isinstance(stopped, SystemExit):
+            raise stopped from None  # SIGTERM, which has been reported
+        if stopped is not None:
+            return _report(error, "stopped on request (SIGINT)", _INTERRUPTED)
         code, message = _explain(error)
         if message is None:
             raise
@@ -72,8 +78,6 @@ def run_job(main: Callable[[Sequence[str]], None], arguments: Sequence[str]) -> 
 
 def _explain(error: Exception) -> tuple[int, str | None]:
     """Return the exit code and the message of an error; no message where it has to be raised."""
-    if _is_interrupted(error):
-        return _INTERRUPTED, "stopped on request (SIGINT)"
     if "pyspark" in sys.modules:
         from lstm_fcn.spark.session import how_spark_died
 
@@ -94,11 +98,11 @@ def _explain(error: Exception) -> tuple[int, str | None]:
     return 1, f"Spark says: {first_line(error)} (--verbose shows where)"
 
 
-def _is_interrupted(error: BaseException | None) -> bool:
-    """Check whether an error is what Ctrl-C made of something that was under way."""
-    while error is not None and not isinstance(error, KeyboardInterrupt):
+def _stopped_by(error: BaseException | None) -> BaseException | None:
+    """Find the signal that made something fail which was under way, as an answer of Spark that came too late."""
+    while error is not None and not isinstance(error, KeyboardInterrupt | SystemExit):
         error = error.__cause__ or error.__context__
-    return error is not None
+    return error
 
 
 def _report(error: BaseException, message: str, code: int) -> int:

@@ -1,6 +1,7 @@
-"""Small networks with random weights, and the models that hold them."""
+"""Small networks with random weights, the models that hold them, and what a processor needs for some."""
 
 import numpy as np
+import pytest
 import torch
 from hypothesis import strategies as st
 
@@ -13,6 +14,10 @@ from lstm_fcn.model.header import Header, Scaling, TrainingData
 from lstm_fcn.model.network import LSTMFCN
 from lstm_fcn.model.provenance import describe, describe_data
 from tests.beat_tables import make_beats
+
+needs_bfloat16 = pytest.mark.skipif(
+    not torch.ops.mkldnn._is_mkldnn_bf16_supported(), reason="this processor does not compute with bfloat16"
+)
 
 SMALL = {"hidden_size": 8, "filters_1": 8, "filters_2": 16, "filters_3": 8}
 

@@ -3,6 +3,8 @@
 import json
 import re
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -122,3 +124,20 @@ def test_an_interrupt_is_one_line(capsys: pytest.CaptureFixture[str]):
 
     assert run_job(main, []) == 130
     assert capsys.readouterr().err == "error: stopped on request (SIGINT)\n"
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_signal_is_what_ends_a_job_although_what_was_under_way_fails_of_it(number: int, code: int):
+    program = (
+        "import os\n"
+        "from lstm_fcn.console import run_command\n"
+        "def main(_):\n"
+        "    try:\n"
+        f"        os.kill(os.getpid(), {int(number)})\n"
+        "    finally:\n"
+        "        raise TypeError('an answer to another question')\n"
+        "run_command(main)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    name = signal.Signals(number).name
+    assert (done.returncode, done.stderr) == (code, f"error: stopped on request ({name})\n")

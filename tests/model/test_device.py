@@ -2,7 +2,10 @@ import pytest
 import torch
 
 from lstm_fcn.errors import SettingsError
+from lstm_fcn.model import device
+from lstm_fcn.model.config import Precision
 from lstm_fcn.model.device import choose_device, choose_precision
+from tests.models import needs_bfloat16
 
 CPU = torch.device("cpu")
 
@@ -18,9 +21,9 @@ def test_cuda_that_is_not_there_is_refused():
         choose_device("cuda")
 
 
-def test_a_precision_that_is_asked_for_is_taken():
-    assert choose_precision("float32", CPU) == torch.float32
-    assert choose_precision("bfloat16", CPU) == torch.bfloat16
+@pytest.mark.parametrize("asked", ["float32", pytest.param("bfloat16", marks=needs_bfloat16)])
+def test_a_precision_that_is_asked_for_is_taken(asked: Precision):
+    assert choose_precision(asked, CPU) == getattr(torch, asked)
 
 
 @pytest.mark.parametrize(("has", "chosen"), [({"avx512_bf16": True}, torch.bfloat16), ({"avx2": True}, torch.float32)])
@@ -28,4 +31,5 @@ def test_bfloat16_is_taken_where_the_processor_multiplies_it(
     monkeypatch: pytest.MonkeyPatch, has: dict[str, bool], chosen: torch.dtype
 ):
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: has, raising=False)
+    monkeypatch.setattr(device, "_computes_bfloat16", lambda _: True)
     assert choose_precision("auto", CPU) == chosen
