@@ -144,7 +144,10 @@ class ContextConfig(ContextArchitecture, frozen=True, extra="forbid"):
 class ContextOptimization(BaseModel, frozen=True, extra="forbid"):
     """How a network that takes contexts is fitted: each branch by itself."""
 
-    rhythm_steps: int = Field(250, ge=8, le=100_000, description="training steps of the rhythm branch")
+    rhythm_members: int = Field(
+        1, ge=1, le=20, description="rhythm branches to fit, each with draws of its own; the model has their mean"
+    )
+    rhythm_steps: int = Field(250, ge=8, le=100_000, description="training steps of a rhythm branch")
     rhythm_lr: float = Field(0.004, gt=0, le=1, description="its highest learning rate")
     rhythm_batch_size: int = Field(1024, ge=1, le=65536, description="its beats a step")
     shape_steps: int = Field(600, ge=8, le=100_000, description="training steps of the shape branch")
@@ -153,14 +156,5 @@ class ContextOptimization(BaseModel, frozen=True, extra="forbid"):
     weight_decay: float = Field(0.02, ge=0, le=10, description="of AdamW, on the weights without the biases")
     beats_a_record: int = Field(
         400, ge=1, description="of a class that a record counts for at most, however many it has"
-    )
-    rhythm_teachers: int = Field(
-        0, ge=0, le=100, description="rhythm branches with other seeds to fit first; it learns what they say, too"
-    )
-    shape_teachers: int = Field(
-        0, ge=0, le=100, description="shape branches to fit first, with other seeds and twice the filters"
-    )
-    teacher_share: float = Field(
-        0.7, ge=0, le=1, description="with teachers: their share of the loss; the labels have the rest"
     )
     seed: int = Field(0, ge=0, lt=2**32, description="of the weights and every draw")

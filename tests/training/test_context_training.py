@@ -1,4 +1,3 @@
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,13 +6,14 @@ import pytest
 import torch
 
 from jobs import train_context
-from lstm_fcn.context.form import CONTEXT_FORM, FEATURE_GROUPS, FEATURES, WINDOW
+from lstm_fcn.context.form import CONTEXT_FORM, FEATURE_GROUPS, FEATURES
 from lstm_fcn.errors import DataError, StoppedError
 from lstm_fcn.model.config import ContextConfig, ContextOptimization
 from lstm_fcn.model.context_network import ContextLSTMFCN
 from lstm_fcn.model.file import read_model
-from lstm_fcn.training.contexts.branches import fit, fit_rhythm, fit_shape
+from lstm_fcn.training.contexts.branches import fit, fit_rhythm
 from lstm_fcn.training.contexts.data import beat_weights, read_context_beats
+from lstm_fcn.training.contexts.ensemble import join_rhythm
 from lstm_fcn.training.contexts.folds import (
     FOLDS,
     best_offsets,
@@ -23,7 +23,6 @@ from lstm_fcn.training.contexts.folds import (
     record_folds,
 )
 from lstm_fcn.training.contexts.runs import run_beats
-from lstm_fcn.training.contexts.teachers import Teachers, widened
 from tests.context_beats import make_context_beats, make_contexts
 
 SHORT = ContextOptimization(rhythm_steps=60, rhythm_batch_size=64, shape_steps=40, shape_batch_size=64)
@@ -171,14 +170,14 @@ def test_the_job_writes_a_model_with_the_figures_of_its_cross_validation(tmp_pat
     assert header.training_data.records == [f"a{i}" for i in range(6)]
     assert header.training_data.known_records is None
     assert header.training_data.features.farthest_one.keys() == FEATURE_GROUPS.keys()
-    given, more = tmp_path / "given.safetensors", ["--shape-teachers", "1", "--filters-1", "16"]
+    given, more = tmp_path / "given.safetensors", ["--rhythm-members", "2", "--filters-1", "16"]
     train_context.main(
         ["--beats", path, "--model", str(given), "--threads", "1", *steps, "--offsets", "[0, -1.5, 0.5]", *more]
     )
     assert read_model(given).any_network().offsets.tolist() == [0, -1.5, 0.5]
     header = read_model(given).header
     assert header.metrics == {}
-    assert (header.optimization.shape_teachers, header.network.filters_1) == (1, 16)
+    assert (header.optimization.rhythm_members, header.network.dense_1, header.network.filters_1) == (2, 192, 16)
 
 
 def test_a_training_that_is_stopped_says_where(tmp_path: Path):
@@ -187,70 +186,33 @@ def test_a_training_that_is_stopped_says_where(tmp_path: Path):
         fit(beats, np.ones(len(beats), dtype=bool), TINY, SHORT, stop=lambda: True)
 
 
-def test_a_student_says_what_its_teachers_do_whatever_the_labels_are():
-    beats = make_context_beats()
-    rows, held_out = beats.records < 8, (beats.records >= 8) & (beats.labels < 3)
-    teachers = Teachers([fit(beats, rows, widened(TINY), SHORT)])
-    misled = replace(beats, labels=np.random.default_rng(0).permutation(beats.labels))
-
-    def f1(share: float) -> float:
-        with torch.random.fork_rng():
-            torch.manual_seed(0)
-            student = ContextLSTMFCN(TINY)
-            how = SHORT.model_copy(update={"teacher_share": share})
-            fit_rhythm(student, misled, rows, how, teachers=teachers)
-            fit_shape(student, misled, rows, how, teachers=teachers)
-        scores = log_probabilities(student.eval(), beats.contexts[held_out])
-        return macro_f1(confusion_of(scores, beats.labels[held_out], (0, 0, 0)))
-
-    assert f1(1) > 0.85
-    assert f1(0) < 0.6
-
-
-def test_each_branch_learns_from_the_same_branch_of_the_teachers():
+def test_branches_that_are_joined_give_the_mean_of_their_logits():
     beats = make_context_beats(records=6)
-    teachers = Teachers([fit(beats, beats.labels < 9, TINY, SHORT.model_copy(update={"seed": n})) for n in (0, 1)])
-    contexts = torch.from_numpy(beats.contexts[:50])
-    one, two = (each.rhythm(each.features(contexts)).log_softmax(1) for each in teachers.networks)
-    said = teachers.probabilities(contexts[:, 2 * WINDOW :])
-    torch.testing.assert_close(said, ((one + two) / 2).softmax(1))
-    channels = teachers.networks[0].channels(contexts)
-    odds = torch.stack([each.ventricular_odds(channels) for each in teachers.networks]).mean(0)
-    torch.testing.assert_close(teachers.ventricular(channels), 1 / (1 + torch.exp(-odds)))
+    rows, few = beats.labels < 9, SHORT.model_copy(update={"rhythm_steps": 20})
+    networks: list[ContextLSTMFCN] = []
+    for seed in range(3):
+        network = ContextLSTMFCN(TINY)
+        own = few.model_copy(update={"seed": seed})
+        fit_rhythm(network, beats, rows, own, scaled_as=networks[0] if networks else None)
+        networks.append(network.eval())
+    contexts = torch.from_numpy(beats.contexts[:100])
+    with torch.inference_mode():
+        each = torch.stack([network.rhythm(network.features(contexts)) for network in networks])
+        joined = join_rhythm(networks).eval()
+        torch.testing.assert_close(joined.rhythm(joined.features(contexts)), each.mean(dim=0))
+    assert (each[0] - each[1]).abs().max() > 0.1
+    assert joined.config == TINY.model_copy(update={"dense_1": 3 * TINY.dense_1, "dense_2": 3 * TINY.dense_2})
 
 
-@pytest.mark.parametrize("branch", ["rhythm", "shape"])
-def test_teachers_change_their_branch_alone_and_no_draw_of_the_student(branch: str):
-    beats = make_context_beats(records=6)
-    few = SHORT.model_copy(update={"rhythm_steps": 8, "shape_steps": 8})
-
-    def weights(**how: float) -> tuple[torch.Tensor, torch.Tensor]:
-        network = fit(beats, beats.labels < 9, TINY, few.model_copy(update=how))
-        return network.rhythm[0].weight.detach(), network.head.weight.detach()
-
-    alone, deaf = weights(), weights(teacher_share=0.0, **{f"{branch}_teachers": 2})
-    torch.testing.assert_close(deaf, alone)
-    taught = [weights(**{f"{branch}_teachers": number}) for number in (1, 2)]
-    assert [bool((one != two).any()) for one, two in zip(taught[0], alone, strict=True)] == [
-        branch == "rhythm",
-        branch == "shape",
-    ]
-    # The second teacher says something else than the first.
-    assert any((one != two).any() for one, two in zip(*taught, strict=True))
-
-
-def test_a_teacher_of_the_shape_is_twice_as_wide():
+def test_each_member_has_a_seed_of_its_own_and_one_alone_is_itself():
     beats = make_context_beats(records=6)
     rows, few = beats.labels < 9, SHORT.model_copy(update={"rhythm_steps": 8, "shape_steps": 8})
+    alone = fit(beats, rows, TINY, few).rhythm[0].weight
+    two = fit(beats, rows, TINY, few.model_copy(update={"rhythm_members": 2})).rhythm[0].weight
+    assert torch.equal(two[: TINY.dense_1], alone)
+    assert not torch.equal(two[TINY.dense_1 :], alone)
     with torch.random.fork_rng():
-        torch.manual_seed(1)
-        teacher = ContextLSTMFCN(widened(TINY))
-        fit_shape(teacher, beats, rows, few.model_copy(update={"seed": 1}))
-        torch.manual_seed(0)
-        student = ContextLSTMFCN(TINY)
-        fit_rhythm(student, beats, rows, few)
-        fit_shape(student, beats, rows, few, teachers=Teachers([teacher.eval()]))
-    assert teacher.lstm.hidden_size == 2 * TINY.hidden_size
-    assert teacher.block_2.conv.weight.numel() == 4 * student.block_2.conv.weight.numel()
-    made = fit(beats, rows, TINY, few.model_copy(update={"shape_teachers": 1}))
-    torch.testing.assert_close(made.head.weight, student.head.weight)
+        torch.manual_seed(few.seed)
+        itself = ContextLSTMFCN(TINY)
+        fit_rhythm(itself, beats, rows, few)
+    assert torch.equal(alone, itself.rhythm[0].weight)

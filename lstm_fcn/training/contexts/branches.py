@@ -15,8 +15,8 @@ from lstm_fcn.model.config import ContextConfig, ContextOptimization
 from lstm_fcn.model.context_network import ContextLSTMFCN
 from lstm_fcn.model.device import choose_precision
 from lstm_fcn.training.contexts.data import ContextBeats, beat_weights, draw_rows
+from lstm_fcn.training.contexts.ensemble import join_rhythm
 from lstm_fcn.training.contexts.runs import run_beats
-from lstm_fcn.training.contexts.teachers import Teachers, widened
 from lstm_fcn.training.validation import batches
 
 log = logging.getLogger(__name__)
@@ -39,7 +39,7 @@ def fit(
     optimization: ContextOptimization,
     stop: Callable[[], bool] = lambda: False,
 ) -> ContextLSTMFCN:
-    """Fit both branches to some of the beats; where the optimization asks for teachers, these first.
+    """Fit both branches to some of the beats.
 
     Parameters
     ----------
@@ -47,6 +47,7 @@ def fit(
     rows : (n,) bool array
         Those to fit.
     config : ContextConfig
+        With the rhythm branch of one member.
     optimization : ContextOptimization
     stop : callable
         Asked after each step; once it is true, `StoppedError` is raised.
@@ -54,7 +55,7 @@ def fit(
     Returns
     -------
     ContextLSTMFCN
-        In evaluation mode, its offsets 0.
+        In evaluation mode, its offsets 0, with the mean of the members as its rhythm branch.
 
     Raises
     ------
@@ -62,36 +63,18 @@ def fit(
     ModelError
         If the loss is no longer finite.
     """
+    members: list[ContextLSTMFCN] = []
     with torch.random.fork_rng():
-        how = (beats, rows, optimization, stop)
-        of_rhythm = _teachers(fit_rhythm, optimization.rhythm_teachers, config, *how)
-        of_shape = _teachers(fit_shape, optimization.shape_teachers, widened(config), *how)
+        for number in range(optimization.rhythm_members):
+            own = optimization.model_copy(update={"seed": optimization.seed + number})
+            torch.manual_seed(own.seed)
+            member = ContextLSTMFCN(config)
+            fit_rhythm(member, beats, rows, own, stop, scaled_as=members[0] if members else None)
+            members.append(member)
         torch.manual_seed(optimization.seed)
-        network = ContextLSTMFCN(config)
-        fit_rhythm(network, *how, of_rhythm)
-        fit_shape(network, *how, of_shape)
+        network = join_rhythm(members)
+        fit_shape(network, beats, rows, optimization, stop)
     return network.eval()
-
-
-def _teachers(
-    fit_branch: Callable[..., None],
-    count: int,
-    config: ContextConfig,
-    beats: ContextBeats,
-    rows: NDArray[np.bool_],
-    optimization: ContextOptimization,
-    stop: Callable[[], bool],
-) -> Teachers | None:
-    """Fit one branch of so many networks, each with a seed of its own."""
-    networks = []
-    for number in range(1, count + 1):
-        log.info("stage=train teacher=%d of=%d", number, count)
-        own = optimization.model_copy(update={"seed": optimization.seed + number})
-        torch.manual_seed(own.seed)
-        network = ContextLSTMFCN(config)
-        fit_branch(network, beats, rows, own, stop)
-        networks.append(network.eval())
-    return Teachers(networks) if networks else None
 
 
 def fit_rhythm(
@@ -100,9 +83,9 @@ def fit_rhythm(
     rows: NDArray[np.bool_],
     optimization: ContextOptimization,
     stop: Callable[[], bool] = lambda: False,
-    teachers: Teachers | None = None,
+    scaled_as: ContextLSTMFCN | None = None,
 ) -> None:
-    """Fit the rhythm branch of a network, as `fit` does."""
+    """Fit one rhythm branch of a network, as `fit` does, with the scaling of another network if one is given."""
     weights = beat_weights(beats, rows, optimization.beats_a_record)
     rng = np.random.default_rng([optimization.seed, 0])
     made, labels = run_beats(beats, rows, rng)
@@ -110,19 +93,17 @@ def fit_rhythm(
     made_weights = (of_class / np.maximum(np.bincount(labels, minlength=2), 1))[labels]
     features = np.concatenate([beats.features, made])
     steps = draw_rows(np.append(weights, made_weights), optimization.rhythm_steps, optimization.rhythm_batch_size, rng)
-    _measure_features(network, features[steps.ravel()[:_SCALED_BY]])
+    if scaled_as is None:
+        _measure_features(network, features[steps.ravel()[:_SCALED_BY]])
+    else:
+        network.middle.copy_(scaled_as.middle)
+        network.spread.copy_(scaled_as.spread)
     scaled = network.scale(torch.from_numpy(features))
     targets = torch.from_numpy(np.append(beats.labels, labels))
-    share = optimization.teacher_share
 
     def loss(picked: Tensor) -> Tensor:
         noisy = scaled[picked] + _FEATURE_NOISE * torch.randn(len(picked), scaled.shape[1])
-        logits = network.rhythm(noisy)
-        by_label = nn.functional.cross_entropy(logits, targets[picked], label_smoothing=_SMOOTHING)
-        if teachers is None:
-            return by_label
-        said = teachers.probabilities(noisy * network.spread + network.middle)
-        return (1 - share) * by_label + share * nn.functional.cross_entropy(logits, said)
+        return nn.functional.cross_entropy(network.rhythm(noisy), targets[picked], label_smoothing=_SMOOTHING)
 
     network.rhythm.train()
     _descend(network.rhythm.parameters(), loss, steps, optimization.rhythm_lr, optimization, stop, "rhythm")
@@ -144,7 +125,6 @@ def fit_shape(
     rows: NDArray[np.bool_],
     optimization: ContextOptimization,
     stop: Callable[[], bool] = lambda: False,
-    teachers: Teachers | None = None,
 ) -> None:
     """Fit the shape branch of a network, as `fit` does."""
     weights = beat_weights(beats, rows, optimization.beats_a_record)
@@ -152,15 +132,13 @@ def fit_shape(
     steps = draw_rows(weights, optimization.shape_steps, optimization.shape_batch_size, rng)
     contexts, is_v = torch.from_numpy(beats.contexts), torch.from_numpy((beats.labels == 2).astype(np.float32))
 
-    precision, share = choose_precision("auto", torch.device("cpu")), optimization.teacher_share
+    precision = choose_precision("auto", torch.device("cpu"))
 
     def loss(picked: Tensor) -> Tensor:
         channels = _vary(network.channels(_shift(contexts[picked])))
-        targets = is_v[picked] * (1 - _SMOOTHING) + _SMOOTHING / 2
         with torch.autocast("cpu", precision, enabled=precision != torch.float32):
             odds = network.ventricular_odds(channels)
-            if teachers is not None:
-                targets = (1 - share) * targets + share * teachers.ventricular(channels).float()
+        targets = is_v[picked] * (1 - _SMOOTHING) + _SMOOTHING / 2
         return nn.functional.binary_cross_entropy_with_logits(odds.float(), targets)
 
     network.train()
