@@ -33,7 +33,7 @@ def join_rhythm(networks: Sequence[ContextLSTMFCN]) -> ContextLSTMFCN:
         for name, values in each.rhythm.state_dict().items():
             parts.setdefault(name, []).append(values)
     state = {name: torch.cat(parts[name]) for name in ("0.weight", "0.bias", "3.bias")}
-    state["3.weight"] = torch.block_diag(*parts["3.weight"])
+    state["3.weight"] = torch.block_diag(*parts["3.weight"])  # type: ignore[no-untyped-call]
     state["6.weight"] = torch.cat(parts["6.weight"], dim=1) / count
     state["6.bias"] = torch.stack(parts["6.bias"]).mean(dim=0)
     joined.rhythm.load_state_dict(state)
