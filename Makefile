@@ -69,7 +69,7 @@ lint: setup  ## ruff and mypy
 	"$(RUN)" -m ruff format --check .
 	"$(RUN)" -m mypy
 
-test: lint $(if $(TESTS),,$(VENV)/spark-classes.jsa)  ## every test; with MITDB=DIR those on the real records too
+test: $(if $(TESTS),setup,lint $(VENV)/spark-classes.jsa)  ## every test, ruff and mypy; with MITDB=DIR those on the real records too
 	"$(RUN)" -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder $(TESTS)
 
 # Making it takes what it saves in ten of the tests' Java processes, so it is made where all tests run.

@@ -61,7 +61,7 @@ def require_complete(output: Path, allowed: set[str]) -> set[str]:
     return set(rows["model"])
 
 
-@pytest.mark.parametrize("kills", [3, pytest.param(10, marks=pytest.mark.nightly)])
+@pytest.mark.parametrize("kills", [2, pytest.param(10, marks=pytest.mark.nightly)])
 def test_a_driver_killed_at_random_moments_leaves_whole_results_and_the_next_run_completes_them(
     score_here: Callable[..., None], table: Path, models: list[Path], tmp_path: Path, kills: int
 ):
