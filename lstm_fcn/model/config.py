@@ -117,9 +117,10 @@ class NetworkConfig(Architecture, frozen=True, extra="forbid"):
     classes: int = Field(ge=2, le=10_000, description="number of classes")
 
 
-class ContextArchitecture(BaseModel, frozen=True, extra="forbid"):
-    """What can be chosen of a network that takes contexts."""
+class ContextConfig(BaseModel, frozen=True, extra="forbid"):
+    """The shapes of a network that takes the contexts of beats (`lstm_fcn.context`), and predicts AAMI classes."""
 
+    form: Literal["context_1"] = Field("context_1", description="of the contexts, and the column that holds them")
     hidden_size: int = Field(64, ge=1, le=2048, description="hidden units of the LSTM")
     filters_1: int = Field(32, ge=1, le=2048, description="filters of the first convolution")
     filters_2: int = Field(64, ge=1, le=2048, description="filters of the second convolution")
@@ -130,12 +131,6 @@ class ContextArchitecture(BaseModel, frozen=True, extra="forbid"):
     dense_1: int = Field(96, ge=1, le=2048, description="units of the first layer over the features")
     dense_2: int = Field(48, ge=1, le=2048, description="units of the second layer over the features")
 
-
-class ContextConfig(ContextArchitecture, frozen=True, extra="forbid"):
-    """The shapes of a network that takes the contexts of beats (`lstm_fcn.context`), and predicts AAMI classes."""
-
-    form: Literal["context_1"] = Field("context_1", description="of the contexts, and the column that holds them")
-
     task: ClassVar[Task] = "multiclass"
     length: ClassVar[int] = CONTEXT_LENGTH
     classes: ClassVar[int] = len(CLASSES)
@@ -144,10 +139,7 @@ class ContextConfig(ContextArchitecture, frozen=True, extra="forbid"):
 class ContextOptimization(BaseModel, frozen=True, extra="forbid"):
     """How a network that takes contexts is fitted: each branch by itself."""
 
-    rhythm_members: int = Field(
-        1, ge=1, le=20, description="rhythm branches to fit, each with draws of its own; the model has their mean"
-    )
-    rhythm_steps: int = Field(250, ge=8, le=100_000, description="training steps of a rhythm branch")
+    rhythm_steps: int = Field(250, ge=8, le=100_000, description="training steps of the rhythm branch")
     rhythm_lr: float = Field(0.004, gt=0, le=1, description="its highest learning rate")
     rhythm_batch_size: int = Field(1024, ge=1, le=65536, description="its beats a step")
     shape_steps: int = Field(600, ge=8, le=100_000, description="training steps of the shape branch")

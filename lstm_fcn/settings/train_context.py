@@ -5,11 +5,11 @@ from pathlib import Path
 from pydantic import Field, model_validator
 from pydantic_settings import SettingsConfigDict
 
-from lstm_fcn.model.config import ContextArchitecture, ContextConfig, ContextOptimization
+from lstm_fcn.model.config import ContextConfig, ContextOptimization
 from lstm_fcn.settings.sources import JobSettings, Names, require_local
 
 
-class TrainContextSettings(JobSettings, ContextOptimization, ContextArchitecture):
+class TrainContextSettings(JobSettings, ContextOptimization):
     """Train a model that takes the contexts of beats, for patients it has never seen."""
 
     model_config = SettingsConfigDict(env_prefix="LSTM_FCN_TRAIN_CONTEXT_")
@@ -44,4 +44,4 @@ class TrainContextSettings(JobSettings, ContextOptimization, ContextArchitecture
 
     def network(self) -> ContextConfig:
         """Return the network's configuration."""
-        return ContextConfig(form="context_1", **self.model_dump(include=set(ContextArchitecture.model_fields)))
+        return ContextConfig(form="context_1")

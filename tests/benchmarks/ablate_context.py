@@ -1,4 +1,4 @@
-"""What each part of `new-patients` gives: the model without it and without teachers, by cross-validation over records.
+"""What each part of `new-patients` gives, and its seed: by cross-validation over its training records.
 
 make new-patients MITDB=DIR SVDB=DIR    (for the four tables; the model is not needed)
 python tests/benchmarks/ablate_context.py --config conf/train-new-patients.yaml --model unused
@@ -39,6 +39,7 @@ GROUPS = {
     "the P wave": r"p_.*",
 }
 _DRAWS = 2000
+_SEEDS = 10
 _CHUNK = 16_384
 
 
@@ -78,14 +79,19 @@ class Study:
             found[rows] = fit_and_score(self.folds != fold, torch.from_numpy(self.beats.contexts[rows]))
         return found[self.evaluated]
 
-    def rhythm(self, features: Sequence[str] = FEATURES, rows: NDArray[np.bool_] | None = None) -> Tensor:
+    def rhythm(
+        self, features: Sequence[str] = FEATURES, rows: NDArray[np.bool_] | None = None, seed: int | None = None
+    ) -> Tensor:
         """Logarithms of the probabilities (n, 3) by the rhythm branch, fitted to some features and rows."""
+        how = self.settings.optimization()
+        how = how if seed is None else how.model_copy(update={"seed": seed})
         present = torch.tensor([float(name in features) for name in FEATURES])
 
         def run(training: NDArray[np.bool_], contexts: Tensor) -> Tensor:
+            torch.manual_seed(how.seed)
             network = Partial(self.settings.network(), present, torch.ones(2))
             used = training if rows is None else training & rows
-            fit_rhythm(network, self.beats, used, self.settings.optimization())
+            fit_rhythm(network, self.beats, used, how)
             with torch.inference_mode():
                 return network.eval().rhythm(network.features(contexts)).log_softmax(dim=1)
 
@@ -143,6 +149,11 @@ def main(arguments: Sequence[str]) -> None:
     rhythm = study.rhythm()
     alone = study.confusions(rhythm)
     study.report("the rhythm branch alone", alone, alone)
+    others = {seed: study.rhythm(seed=seed) for seed in range(settings.seed + 1, settings.seed + _SEEDS)}
+    for seed, scores in others.items():
+        study.report(f"  seed {seed}", study.confusions(scores), alone)
+    mean = torch.stack([rhythm, *others.values()]).mean(dim=0)
+    study.report(f"  the mean of {_SEEDS} seeds", study.confusions(mean), alone)
     for name, pattern in GROUPS.items():
         kept = [each for each in FEATURES if not re.fullmatch(pattern, each)]
         study.report(f"  without {name}", study.confusions(study.rhythm(kept)), alone)

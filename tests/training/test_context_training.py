@@ -9,11 +9,9 @@ from jobs import train_context
 from lstm_fcn.context.form import CONTEXT_FORM, FEATURE_GROUPS, FEATURES
 from lstm_fcn.errors import DataError, StoppedError
 from lstm_fcn.model.config import ContextConfig, ContextOptimization
-from lstm_fcn.model.context_network import ContextLSTMFCN
 from lstm_fcn.model.file import read_model
-from lstm_fcn.training.contexts.branches import fit, fit_rhythm
+from lstm_fcn.training.contexts.branches import fit
 from lstm_fcn.training.contexts.data import beat_weights, read_context_beats
-from lstm_fcn.training.contexts.ensemble import join_rhythm
 from lstm_fcn.training.contexts.folds import (
     FOLDS,
     best_offsets,
@@ -170,49 +168,15 @@ def test_the_job_writes_a_model_with_the_figures_of_its_cross_validation(tmp_pat
     assert header.training_data.records == [f"a{i}" for i in range(6)]
     assert header.training_data.known_records is None
     assert header.training_data.features.farthest_one.keys() == FEATURE_GROUPS.keys()
-    given, more = tmp_path / "given.safetensors", ["--rhythm-members", "2", "--filters-1", "16"]
+    given = tmp_path / "given.safetensors"
     train_context.main(
-        ["--beats", path, "--model", str(given), "--threads", "1", *steps, "--offsets", "[0, -1.5, 0.5]", *more]
+        ["--beats", path, "--model", str(given), "--threads", "1", *steps, "--offsets", "[0, -1.5, 0.5]"]
     )
     assert read_model(given).any_network().offsets.tolist() == [0, -1.5, 0.5]
-    header = read_model(given).header
-    assert header.metrics == {}
-    assert (header.optimization.rhythm_members, header.network.dense_1, header.network.filters_1) == (2, 192, 16)
+    assert read_model(given).header.metrics == {}
 
 
 def test_a_training_that_is_stopped_says_where(tmp_path: Path):
     beats = make_context_beats(records=6)
     with pytest.raises(StoppedError, match="stopped in the rhythm branch at step 1: nothing was saved"):
         fit(beats, np.ones(len(beats), dtype=bool), TINY, SHORT, stop=lambda: True)
-
-
-def test_branches_that_are_joined_give_the_mean_of_their_logits():
-    beats = make_context_beats(records=6)
-    rows, few = beats.labels < 9, SHORT.model_copy(update={"rhythm_steps": 20})
-    networks: list[ContextLSTMFCN] = []
-    for seed in range(3):
-        network = ContextLSTMFCN(TINY)
-        own = few.model_copy(update={"seed": seed})
-        fit_rhythm(network, beats, rows, own, scaled_as=networks[0] if networks else None)
-        networks.append(network.eval())
-    contexts = torch.from_numpy(beats.contexts[:100])
-    with torch.inference_mode():
-        each = torch.stack([network.rhythm(network.features(contexts)) for network in networks])
-        joined = join_rhythm(networks).eval()
-        torch.testing.assert_close(joined.rhythm(joined.features(contexts)), each.mean(dim=0))
-    assert (each[0] - each[1]).abs().max() > 0.1
-    assert joined.config == TINY.model_copy(update={"dense_1": 3 * TINY.dense_1, "dense_2": 3 * TINY.dense_2})
-
-
-def test_each_member_has_a_seed_of_its_own_and_one_alone_is_itself():
-    beats = make_context_beats(records=6)
-    rows, few = beats.labels < 9, SHORT.model_copy(update={"rhythm_steps": 8, "shape_steps": 8})
-    alone = fit(beats, rows, TINY, few).rhythm[0].weight
-    two = fit(beats, rows, TINY, few.model_copy(update={"rhythm_members": 2})).rhythm[0].weight
-    assert torch.equal(two[: TINY.dense_1], alone)
-    assert not torch.equal(two[TINY.dense_1 :], alone)
-    with torch.random.fork_rng():
-        torch.manual_seed(few.seed)
-        itself = ContextLSTMFCN(TINY)
-        fit_rhythm(itself, beats, rows, few)
-    assert torch.equal(alone, itself.rhythm[0].weight)

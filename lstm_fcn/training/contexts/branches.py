@@ -15,7 +15,6 @@ from lstm_fcn.model.config import ContextConfig, ContextOptimization
 from lstm_fcn.model.context_network import ContextLSTMFCN
 from lstm_fcn.model.device import choose_precision
 from lstm_fcn.training.contexts.data import ContextBeats, beat_weights, draw_rows
-from lstm_fcn.training.contexts.ensemble import join_rhythm
 from lstm_fcn.training.contexts.runs import run_beats
 from lstm_fcn.training.validation import batches
 
@@ -47,7 +46,6 @@ def fit(
     rows : (n,) bool array
         Those to fit.
     config : ContextConfig
-        With the rhythm branch of one member.
     optimization : ContextOptimization
     stop : callable
         Asked after each step; once it is true, `StoppedError` is raised.
@@ -55,7 +53,7 @@ def fit(
     Returns
     -------
     ContextLSTMFCN
-        In evaluation mode, its offsets 0, with the mean of the members as its rhythm branch.
+        In evaluation mode, its offsets 0.
 
     Raises
     ------
@@ -63,16 +61,10 @@ def fit(
     ModelError
         If the loss is no longer finite.
     """
-    members: list[ContextLSTMFCN] = []
     with torch.random.fork_rng():
-        for number in range(optimization.rhythm_members):
-            own = optimization.model_copy(update={"seed": optimization.seed + number})
-            torch.manual_seed(own.seed)
-            member = ContextLSTMFCN(config)
-            fit_rhythm(member, beats, rows, own, stop, scaled_as=members[0] if members else None)
-            members.append(member)
         torch.manual_seed(optimization.seed)
-        network = join_rhythm(members)
+        network = ContextLSTMFCN(config)
+        fit_rhythm(network, beats, rows, optimization, stop)
         fit_shape(network, beats, rows, optimization, stop)
     return network.eval()
 
@@ -83,9 +75,8 @@ def fit_rhythm(
     rows: NDArray[np.bool_],
     optimization: ContextOptimization,
     stop: Callable[[], bool] = lambda: False,
-    scaled_as: ContextLSTMFCN | None = None,
 ) -> None:
-    """Fit one rhythm branch of a network, as `fit` does, with the scaling of another network if one is given."""
+    """Fit the rhythm branch of a network, as `fit` does."""
     weights = beat_weights(beats, rows, optimization.beats_a_record)
     rng = np.random.default_rng([optimization.seed, 0])
     made, labels = run_beats(beats, rows, rng)
@@ -93,11 +84,7 @@ def fit_rhythm(
     made_weights = (of_class / np.maximum(np.bincount(labels, minlength=2), 1))[labels]
     features = np.concatenate([beats.features, made])
     steps = draw_rows(np.append(weights, made_weights), optimization.rhythm_steps, optimization.rhythm_batch_size, rng)
-    if scaled_as is None:
-        _measure_features(network, features[steps.ravel()[:_SCALED_BY]])
-    else:
-        network.middle.copy_(scaled_as.middle)
-        network.spread.copy_(scaled_as.spread)
+    _measure_features(network, features[steps.ravel()[:_SCALED_BY]])
     scaled = network.scale(torch.from_numpy(features))
     targets = torch.from_numpy(np.append(beats.labels, labels))
 
