@@ -100,7 +100,9 @@ def _explain(error: Exception) -> tuple[int, str | None]:
 
 def _stopped_by(error: BaseException | None) -> BaseException | None:
     """Find the signal that made something fail which was under way, as an answer of Spark that came too late."""
-    while error is not None and not isinstance(error, KeyboardInterrupt | SystemExit):
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        if isinstance(error, SystemExit) and error.code == StoppedError.exit_code:
+            break
         error = error.__cause__ or error.__context__
     return error
 

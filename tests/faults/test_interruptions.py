@@ -141,3 +141,14 @@ def test_a_signal_is_what_ends_a_job_although_what_was_under_way_fails_of_it(num
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     name = signal.Signals(number).name
     assert (done.returncode, done.stderr) == (code, f"error: stopped on request ({name})\n")
+
+
+def test_an_error_is_no_signal_although_a_part_of_the_program_wanted_to_exit():
+    def main(_: object) -> None:
+        try:
+            sys.exit(3)
+        except SystemExit as error:
+            raise ValueError("the model has no classes") from error
+
+    with pytest.raises(ValueError, match="the model has no classes"):
+        run_job(main, [])
