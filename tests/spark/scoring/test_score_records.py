@@ -67,7 +67,7 @@ def test_a_summary_by_patient_is_replaced_with_its_partitions_and_by_nothing_els
     assert records(place, "patient") == {("1", "a"): 5, ("2", "b"): 4}
     table = write({1: {"a1": 3, "a2": 2}, 2: {"b1": 1, "c1": 1}})
     for other, wanted in (("record", "day, record"), ("patient,record", "day, patient, record")):
-        with pytest.raises(SettingsError, match=rf"records has a row for each .*; .* for each {wanted}\. Give the one"):
+        with pytest.raises(SettingsError, match=rf"records has a row for each .*; .* for each {wanted}\. Give those"):
             run(table, place, *BY_DAY, "--summary-by", other, "--incremental")
     assert place.predictions().count() == 9
     run(table, place, *by_patient, "--where", "day = '2026-01-02'")
