@@ -46,8 +46,8 @@ _CHUNK = 16_384
 class Partial(ContextLSTMFCN):
     """The network with some features, and some channels, always 0."""
 
-    def __init__(self, config: ContextConfig, features: Tensor, channels: Tensor) -> None:
-        super().__init__(config)
+    def __init__(self, features: Tensor, channels: Tensor) -> None:
+        super().__init__(ContextConfig(form="context_1"))
         self._with_features, self._with_channels = features, channels
 
     def scale(self, features: Tensor) -> Tensor:
@@ -89,7 +89,7 @@ class Study:
 
         def run(training: NDArray[np.bool_], contexts: Tensor) -> Tensor:
             torch.manual_seed(how.seed)
-            network = Partial(self.settings.network(), present, torch.ones(2))
+            network = Partial(present, torch.ones(2))
             used = training if rows is None else training & rows
             fit_rhythm(network, self.beats, used, how)
             with torch.inference_mode():
@@ -101,7 +101,7 @@ class Study:
         """Logarithms of the odds of V (n, 1) by the shape branch."""
 
         def run(training: NDArray[np.bool_], contexts: Tensor) -> Tensor:
-            network = Partial(self.settings.network(), torch.ones(len(FEATURES)), torch.tensor(channels))
+            network = Partial(torch.ones(len(FEATURES)), torch.tensor(channels))
             used = training if rows is None else training & rows
             fit_shape(network, self.beats, used, self.settings.optimization())
             network.eval()
@@ -114,7 +114,7 @@ class Study:
     def confusions(self, rhythm: Tensor, odds: Tensor | None = None) -> NDArray[np.int64]:
         """Beats by record, true and predicted class: (records, C, C)."""
         beats, rows = self.beats, self.evaluated
-        network = ContextLSTMFCN(self.settings.network())
+        network = ContextLSTMFCN(ContextConfig(form="context_1"))
         joined = rhythm if odds is None else network.join(rhythm, odds[:, 0])
         scores, labels = joined.numpy().astype(np.float32), beats.labels[rows]
         found = np.zeros((len(beats.names), len(CLASSES), len(CLASSES)), dtype=np.int64)
