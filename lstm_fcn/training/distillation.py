@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from lstm_fcn.data.beats import NOT_KNOWN, Beats
 from lstm_fcn.errors import DataError, SettingsError
 from lstm_fcn.inference.engine import Engine
-from lstm_fcn.model.config import Distillation, Optimization
+from lstm_fcn.model.config import Device, Distillation, Optimization, ScoringDevice
+from lstm_fcn.model.device import choose_device
 from lstm_fcn.model.file import Model, load_model
 from lstm_fcn.model.header import Teaching
 from lstm_fcn.training.sampling import hold_out_as, select
@@ -68,7 +69,11 @@ def load_teachers(names: Sequence[str], optimization: Optimization, data: Traini
 
 
 def teach(
-    teachers: Sequence[Model], beats: Beats, unlabelled: Beats | None = None, distillation: Distillation | None = None
+    teachers: Sequence[Model],
+    beats: Beats,
+    unlabelled: Beats | None = None,
+    distillation: Distillation | None = None,
+    device: Device = "cpu",
 ) -> Lesson:
     """Let models say what they think of beats that they were not fitted to.
 
@@ -84,6 +89,8 @@ def teach(
         Those that are among the beats too are left out.
     distillation : Distillation, optional
         How much the teachers will count, for the model file.
+    device : 'auto', 'cpu' or 'cuda'
+        That computes what they say.
 
     Raises
     ------
@@ -93,11 +100,13 @@ def teach(
     more = None if unlabelled is None else _besides(unlabelled, beats)
     series = beats.series if more is None else np.concatenate([beats.series, more.series])
     count = len(series)
+    computes: ScoringDevice = "cuda" if choose_device(device).type == "cuda" else "cpu"
     total, voices = np.zeros((count, teachers[0].header.network.classes)), np.zeros(count, dtype=np.int64)
     for teacher in teachers:
         may_speak = np.pad(~known_beats(teacher, beats), (0, count - len(beats)), constant_values=True)
         log.info("stage=teach teacher=%s beats=%d of=%d", teacher.reference, may_speak.sum(), count)
-        total[may_speak] += Engine(teacher, threads=torch.get_num_threads()).probabilities(series[may_speak])
+        engine = Engine(teacher, device=computes, threads=torch.get_num_threads())
+        total[may_speak] += engine.probabilities(series[may_speak])
         voices[may_speak] += 1
     if not voices.any():
         raise DataError(

@@ -98,7 +98,7 @@ class TrainingRun:
             unlabelled = unlabelled.take(np.flatnonzero(are_plausible(self.teachers[0].header, unlabelled.series)))
         distillation = self.settings.distillation()
         mixed = mix_fitted(self.data.beats, self.optimization, distillation.mixed_beats)
-        return teach(self.teachers, self.data.beats, join(unlabelled, mixed), distillation)
+        return teach(self.teachers, self.data.beats, join(unlabelled, mixed), distillation, self.settings.device)
 
     def _warn(self, others: UnlabelledBeats | None) -> None:
         """Log what makes figures look better than they are."""

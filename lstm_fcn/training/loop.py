@@ -217,14 +217,15 @@ class _Training:
             loss = loss_of(network, logits + self.offset, labels, self.weights, beat_weights)
         else:
             loss = distilled_loss(logits, labels, self.targets[rows], self.weights, self.distillation, beat_weights)
-        if not math.isfinite(loss.item()):
+        value = loss.item()
+        if not math.isfinite(value):
             raise ModelError(
-                f"the training diverged in epoch {len(self.progress.epochs) + 1}: the loss is {loss.item()}; lower lr "
+                f"the training diverged in epoch {len(self.progress.epochs) + 1}: the loss is {value}; lower lr "
                 f"(now {self.optimization.lr}), or look for extreme values among the beats"
             )
         self.state.step(loss, self.learning_rate())
         self.progress.rows_done += len(rows)
-        self.progress.loss += loss.item() * len(rows)
+        self.progress.loss += value * len(rows)
         right = decide(network, logits) == labels
         self.progress.hits += float((right if right.ndim == 1 else right.all(dim=1)).sum())
 

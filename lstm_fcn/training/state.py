@@ -13,6 +13,7 @@ from torch.optim.swa_utils import AveragedModel
 from lstm_fcn.model.config import Optimization
 from lstm_fcn.model.network import LSTMFCN
 
+_Tensors = list[Tensor] | tuple[Tensor, ...]
 _WARM_UP, _START = 0.25, 0.04
 """Of one cycle: the part in which the learning rate rises, and the part of the peak at which it starts."""
 
@@ -55,7 +56,9 @@ class TrainingState:
         self.network, self.progress = network, Progress()
         self.optimizer = _optimizer(network, optimization)
         self.average = (
-            AveragedModel(network, avg_fn=_running_average(optimization.averaging)) if optimization.averaging else None
+            AveragedModel(network, multi_avg_fn=_running_average(optimization.averaging))
+            if optimization.averaging
+            else None
         )
         self.best: Mapping[str, Tensor] = {}
 
@@ -112,12 +115,15 @@ class TrainingState:
         torch.set_rng_state(groups["random"]["state"])
 
 
-def _running_average(decay: float) -> Callable[[Tensor, Tensor, Tensor | int], Tensor]:
-    """Average exponentially, over fewer steps in the beginning so that the random weights are soon forgotten."""
+def _running_average(decay: float) -> Callable[[_Tensors, _Tensors, Tensor | int], None]:
+    """Average exponentially, over fewer steps in the beginning so that the random weights are soon forgotten.
 
-    def average(averaged: Tensor, current: Tensor, count: Tensor | int) -> Tensor:
+    All weights at once: one by one, each would wait for a CUDA device to say how many steps there were.
+    """
+
+    def average(averaged: _Tensors, current: _Tensors, count: Tensor | int) -> None:
         steps = int(count)
-        return torch.lerp(averaged, current, 1 - min(decay, (1 + steps) / (10 + steps)))
+        torch._foreach_lerp_(averaged, current, 1 - min(decay, (1 + steps) / (10 + steps)))
 
     return average
 
