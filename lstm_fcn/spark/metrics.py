@@ -10,6 +10,7 @@ from pyspark.sql import functions as F
 
 from lstm_fcn.errors import DataError
 from lstm_fcn.evaluation.metrics import MetricRow
+from lstm_fcn.spark.rows import few_rows
 from lstm_fcn.spark.sql import column
 from lstm_fcn.spark.tables import refuse_missing
 
@@ -17,10 +18,11 @@ _LABEL_TYPES = re.compile(r"tinyint|smallint|int|bigint|float|double|decimal\(.*
 _WHOLE = r"^[+-]?\d{1,15}(\.0*)?$"
 _LOOKED_AT = 100
 
-_METRICS_SCHEMA = (
-    "run_id string, model string, group_by string, `group` string, `class` string, metric string, value double, "
-    "low double, high double, support long"
-)
+_METRICS_TYPES = {
+    **dict.fromkeys(("run_id", "model", "group_by", "group", "class", "metric"), "string"),
+    **dict.fromkeys(("value", "low", "high"), "double"),
+    "support": "bigint",
+}
 MOST_VALUES = 20
 
 
@@ -111,4 +113,4 @@ def metrics_table(
         (run_id, model, group_by, group, row.class_, row.metric, row.value, row.low, row.high, row.support)
         for group_by, group, row in rows
     ]
-    return spark.createDataFrame(values, _METRICS_SCHEMA).coalesce(1)
+    return few_rows(spark, values, _METRICS_TYPES)

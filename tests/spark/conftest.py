@@ -9,6 +9,7 @@ from pyspark.sql import SparkSession
 
 from jobs import evaluate, score
 from lstm_fcn.data.beats import Beats
+from tests.spark.frames import frame_of
 from tests.spark.results import PREDICTIONS, Place
 
 
@@ -42,8 +43,8 @@ def write_days(spark: SparkSession, beats: Beats, tmp_path: Path) -> Callable[..
         for day, count in days.items():
             number = int(day[1:])
             rows = [(100 * number + i, "A", i % 5, series[(number + i) % 200]) for i in range(count)]
-            frame = spark.createDataFrame(rows, "id long, site string, label int, beat array<float>")
-            frame.coalesce(2).write.mode("overwrite").parquet(f"{tmp_path}/beats/day=2026-01-{number:02d}")
+            frame = frame_of(spark, rows, "id long, site string, label int, beat array<float>")
+            frame.write.mode("overwrite").parquet(f"{tmp_path}/beats/day=2026-01-{number:02d}")
         return tmp_path / "beats"
 
     return write

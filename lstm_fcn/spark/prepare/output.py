@@ -13,6 +13,7 @@ from lstm_fcn.errors import DataError, SettingsError
 from lstm_fcn.settings.prepare import PrepareSettings
 from lstm_fcn.spark.errors import own_errors_of_tasks
 from lstm_fcn.spark.files import Files, files_at
+from lstm_fcn.spark.rows import few_rows
 from lstm_fcn.spark.tables import (
     holds_files,
     is_below,
@@ -181,5 +182,5 @@ def _take_place(files: Files, draft: str, path: str, old: str) -> None:
 def _write_failures(beats: DataFrame, failures: list[tuple[str, str]], path: str, files: Files) -> None:
     files.remove(path)
     if failures:
-        rows = beats.sparkSession.createDataFrame(failures, "record string, reason string")
-        rows.coalesce(1).write.parquet(path)
+        rows = few_rows(beats.sparkSession, failures, {"record": "string", "reason": "string"})
+        rows.write.parquet(path)

@@ -17,6 +17,7 @@ from lstm_fcn.errors import DataError, SettingsError
 from lstm_fcn.spark.catalog import find_output, format_of_new_table
 from lstm_fcn.spark.errors import own_errors_of_tasks, own_words
 from lstm_fcn.spark.prepare.output import log_beatless, read_failures, refuse_too_many
+from lstm_fcn.spark.rows import few_rows
 from lstm_fcn.spark.scoring.conflicts import try_again_at_conflicts
 from lstm_fcn.spark.scoring.delta import DeltaTable
 from lstm_fcn.spark.scoring.iceberg import IcebergTable
@@ -37,7 +38,7 @@ log = logging.getLogger(__name__)
 
 _BY = ["record"]
 _SHOWN = 20
-_FAILURES = "run_id string, record string, reason string"
+_FAILURES = dict.fromkeys(("run_id", "record", "reason"), "string")
 _MEANINGS = {
     "record": "the record that the beat is from",
     "sample": "index of the annotation of the beat in the samples of the record",
@@ -248,7 +249,7 @@ class _Target:
         """Add the records that failed, with their reasons, to a table beside it."""
         if not failures:
             return
-        rows = self._spark.createDataFrame([(run_id, *each) for each in failures], _FAILURES).coalesce(1)
+        rows = few_rows(self._spark, [(run_id, *each) for each in failures], _FAILURES)
         name = str(self._table.companion("_failures"))
         if not self._spark.catalog.tableExists(name):
             create_table(self._spark, name, rows.schema, self._companions)

@@ -10,6 +10,7 @@ from pyspark.sql.types import StructType
 
 from lstm_fcn.errors import SettingsError
 from lstm_fcn.spark.metrics import metrics_table
+from lstm_fcn.spark.rows import few_rows
 from lstm_fcn.spark.scoring.lock import LockPlace
 from lstm_fcn.spark.scoring.manifest import Key, Manifest
 from lstm_fcn.spark.tables import filter_rows
@@ -106,7 +107,7 @@ def keys_that_fulfil(
     if where is None or not keys or not partition_by:
         return list(keys)
     types = dict(like.dtypes)
-    texts = spark.createDataFrame(list(keys), ", ".join(f"_key_{i} string" for i in range(len(partition_by))))
+    texts = few_rows(spark, keys, {f"_key_{i}": "string" for i in range(len(partition_by))})
     typed = [F.col(f"_key_{i}").cast(types[name]).alias(name) for i, name in enumerate(partition_by)]
     kept = texts.select("*", *typed).where(where).select(*texts.columns)
     return [tuple(row) for row in kept.collect()]

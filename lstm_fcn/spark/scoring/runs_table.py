@@ -5,10 +5,11 @@ from datetime import datetime, timezone
 from pyspark.sql import Column, SparkSession
 from pyspark.sql import functions as F
 
+from lstm_fcn.spark.rows import few_rows
 from lstm_fcn.spark.scoring.manifest import Manifest, parse_manifest
 from lstm_fcn.spark.sql import create_table
 
-_SCHEMA = "run_id string, status string, at string, manifest string"
+_TYPES = dict.fromkeys(("run_id", "status", "at", "manifest"), "string")
 PUBLISHING = "publishing"
 """The status of a run that cannot fail any more, but where the table refuses its rows."""
 
@@ -29,10 +30,10 @@ class RunsTable:
     def add(self, manifest: Manifest, status: str, kind: str) -> None:
         """Write down what has become of a run; `kind` is the format of a new table."""
         now = datetime.now(timezone.utc).isoformat(timespec="seconds")
-        row = self._spark.createDataFrame([(manifest.run_id, status, now, manifest.model_dump_json())], _SCHEMA)
+        row = few_rows(self._spark, [(manifest.run_id, status, now, manifest.model_dump_json())], _TYPES)
         if not self._spark.catalog.tableExists(self.name):
             create_table(self._spark, self.name, row.schema, kind)
-        row.coalesce(1).write.insertInto(self.name)
+        row.write.insertInto(self.name)
 
     def read(self) -> tuple[Manifest | None, Manifest | None]:
         """Read the manifests of the last run that is done, and of the one that began to publish and has not ended.

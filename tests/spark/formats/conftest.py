@@ -12,6 +12,7 @@ from pyspark.sql.functions import expr
 
 from lstm_fcn.data.beats import Beats
 from tests.processes import run_here
+from tests.spark.frames import frame_of
 from tests.spark.results import Place
 from tests.table_formats import formats, settings_of_catalogs, why_without
 
@@ -185,5 +186,4 @@ def sites_and_days(spark: SparkSession, beats: Beats, **days: int) -> DataFrame:
         for day, count in days.items()
         for i in range(count)
     ]
-    frame = spark.createDataFrame(rows, "id long, site string, label int, beat array<float>, day string")
-    return frame.withColumn("day", frame["day"].cast("date")).coalesce(1)
+    return frame_of(spark, rows, "id long, site string, label int, beat array<float>, day date")

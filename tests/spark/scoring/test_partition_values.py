@@ -11,6 +11,7 @@ from pyspark.sql import functions as F
 
 from jobs import evaluate, score
 from lstm_fcn.data.beats import Beats
+from tests.spark.frames import frame_of
 
 SITES = ("01", "1", "1d", "04015", "118e00")
 
@@ -27,7 +28,7 @@ def write(spark: SparkSession, beats: Beats) -> Callable[..., str]:
             for j in range(per_site)
         ]
         schema = "id long, site string, day string, record string, label int, beat array<float>"
-        frame = spark.createDataFrame(rows, schema).coalesce(1)
+        frame = frame_of(spark, rows, schema)
         frame.write.partitionBy(*by).parquet(str(path)) if by else frame.write.parquet(str(path))
         return str(path)
 
@@ -89,7 +90,7 @@ def test_partitions_that_stay_with_another_type_make_the_column_text(
 ):
     output, series = tmp_path / "scored", beats.series.tolist()
     for kind, value in (("string", "09"), ("int", 10)):
-        frame = spark.createDataFrame([(value, series[0]), (value, series[1])], f"hour {kind}, beat array<float>")
+        frame = frame_of(spark, [(value, series[0]), (value, series[1])], f"hour {kind}, beat array<float>")
         frame.write.parquet(str(tmp_path / kind))
         run(str(tmp_path / kind), output, model_file, "--partition-by", "hour", "--where", f"hour = '{value}'")
     assert manifests(output)[-1]["partition_types"] == {"hour": "string"}

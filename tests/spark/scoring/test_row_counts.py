@@ -7,6 +7,7 @@ from lstm_fcn.model.file import Model
 from lstm_fcn.model.header import Header
 from lstm_fcn.spark.metrics import count_confusion, metrics_table
 from lstm_fcn.spark.scoring.counts import count_predictions
+from tests.spark.frames import frame_of
 
 SCHEMA = "label int, prediction int, error string"
 
@@ -17,9 +18,7 @@ def predictions(spark: SparkSession, *rows: tuple[int | None, int | None, str | 
         (label, predicted, error, "NS"[(predicted or 0) % 2], [0.6, 0.4], None if error else number + 1)
         for number, (label, predicted, error) in enumerate(rows)
     ]
-    return spark.createDataFrame(
-        whole, f"{SCHEMA}, predicted_class string, probability array<double>, beat_length int"
-    ).coalesce(1)
+    return frame_of(spark, whole, f"{SCHEMA}, predicted_class string, probability array<double>, beat_length int")
 
 
 @pytest.fixture

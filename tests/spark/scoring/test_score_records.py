@@ -13,6 +13,7 @@ from lstm_fcn.errors import DataError, SettingsError
 from lstm_fcn.model.file import Model, write_model
 from lstm_fcn.spark.files import LocalFiles
 from lstm_fcn.spark.scoring.table_output import TableOutput
+from tests.spark.frames import frame_of
 from tests.spark.results import BY_DAY, Killed, Place, dying_at
 
 Days = dict[int, dict[str | None, int]]
@@ -30,10 +31,8 @@ def write(spark: SparkSession, beats: Beats, tmp_path: Path) -> Callable[[Days],
             for record, count in records.items()
             for i in range(count)
         ]
-        frame = spark.createDataFrame(
-            rows, "record string, patient string, time_s double, beat array<float>, day string"
-        )
-        frame.coalesce(1).write.mode("overwrite").partitionBy("day").parquet(str(tmp_path / "beats"))
+        schema = "record string, patient string, time_s double, beat array<float>, day string"
+        frame_of(spark, rows, schema).write.mode("overwrite").partitionBy("day").parquet(str(tmp_path / "beats"))
         return tmp_path / "beats"
 
     return write_table

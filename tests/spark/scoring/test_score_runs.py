@@ -10,6 +10,7 @@ from pyspark.sql import SparkSession
 from lstm_fcn.data.beats import Beats
 from lstm_fcn.errors import DataError, SettingsError
 from tests.models import SMALL
+from tests.spark.frames import frame_of
 from tests.spark.results import BY_DAY, Place, table_at_night
 
 
@@ -113,7 +114,7 @@ def test_too_many_errors_publish_nothing(place: Place, run, write_days, spark: S
     table = write_days(d1=7)
     run(table, place, *BY_DAY)
     before = place.rows()
-    bad = spark.createDataFrame([(1, "A", 0, None)], "id long, site string, label int, beat array<float>")
+    bad = frame_of(spark, [(1, "A", 0, None)], "id long, site string, label int, beat array<float>")
     bad.write.mode("append").parquet(f"{table}/day=2026-01-01")
     with pytest.raises(DataError, match=r"1 of 8 rows \(12.5%\) could not be scored.*the beat is NULL \(1 rows\)"):
         run(table, place, *BY_DAY, "--max-error-fraction", "0.1")
@@ -167,14 +168,14 @@ def test_a_limit_is_a_trial_that_replaces_nothing(folder: Place, run, write_days
 def test_partitions_of_any_text_come_and_go(folder: Place, run, spark: SparkSession, beats: Beats, tmp_path: Path):
     sites = ["A/B", "50 %", "x=y", "é", None, "2026-01-01 00:00:00"]
     rows = [(i, site, beats.series[i].tolist()) for i, site in enumerate(sites)]
-    spark.createDataFrame(rows, "id long, site string, beat array<float>").write.parquet(str(tmp_path / "beats"))
+    frame_of(spark, rows, "id long, site string, beat array<float>").write.parquet(str(tmp_path / "beats"))
     run(tmp_path / "beats", folder, "--partition-by", "site")
     found = {row["id"]: row["site"] for row in folder.predictions().collect()}
     assert found == dict(enumerate(sites))
     run(tmp_path / "beats", folder, "--partition-by", "site", "--where", "site = 'A/B' OR site IS NULL")
     assert len(folder.manifests()[-1].scored) == 2
     assert folder.predictions().count() == 6
-    spark.createDataFrame(rows[1:3], "id long, site string, beat array<float>").write.parquet(str(tmp_path / "fewer"))
+    frame_of(spark, rows[1:3], "id long, site string, beat array<float>").write.parquet(str(tmp_path / "fewer"))
     run(tmp_path / "fewer", folder, "--partition-by", "site")
     assert {row["site"] for row in folder.predictions().collect()} == {"50 %", "x=y"}
 
