@@ -8,13 +8,12 @@ from collections.abc import Mapping
 from datetime import datetime, timezone
 from importlib.metadata import version
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import pyspark
 from pyspark.sql import DataFrame, SparkSession
 
 import lstm_fcn
-from lstm_fcn.data.labels import is_aami
 from lstm_fcn.errors import BusyError, DataError, SettingsError
 from lstm_fcn.evaluation.metrics import MetricRow, metric_rows
 from lstm_fcn.settings.score import ScoreSettings
@@ -25,15 +24,11 @@ from lstm_fcn.spark.partition_types import type_names
 from lstm_fcn.spark.scoring.counts import count_predictions
 from lstm_fcn.spark.scoring.destination import open_output
 from lstm_fcn.spark.scoring.drift import context_drift, drift
+from lstm_fcn.spark.scoring.findings import log_counts, refuse_too_many_errors
 from lstm_fcn.spark.scoring.incremental import has_scored, with_content
 from lstm_fcn.spark.scoring.input import label_column, open_beats, version_of_beats
 from lstm_fcn.spark.scoring.lock import hold
 from lstm_fcn.spark.scoring.manifest import Manifest, ScoredRows, run_metrics
-from lstm_fcn.spark.scoring.output import (
-    refuse_columns_left_behind,
-    refuse_key_columns,
-    selects_partitions,
-)
 from lstm_fcn.spark.scoring.partitions import in_partitions, require_same, survey
 from lstm_fcn.spark.scoring.plan import (
     Plan,
@@ -43,18 +38,19 @@ from lstm_fcn.spark.scoring.plan import (
 )
 from lstm_fcn.spark.scoring.progress import log_progress
 from lstm_fcn.spark.scoring.record_summary import can_summarize
+from lstm_fcn.spark.scoring.refusals import (
+    condition_to_replace,
+    refuse_earlier_id,
+    refuse_impossible,
+    refuse_part_for_whole,
+)
 from lstm_fcn.spark.scoring.summary_by import refuse_summary_by
 from lstm_fcn.spark.scoring.task_size import FEW_ROWS, beats_a_minute, cut
 from lstm_fcn.spark.session import describe_jobs, new_run_id
 from lstm_fcn.spark.sql import column
 from lstm_fcn.spark.udf import add_predictions, scoring_function
 
-if TYPE_CHECKING:
-    from lstm_fcn.model.header import Header
-
 log = logging.getLogger(__name__)
-
-_RECORDS_NAMED = 3
 
 _DECIDING = {"beats_format", "beats_options", "beat", "beat_prefix", "form", "precision"}
 """The settings that decide a prediction, besides the model."""
@@ -96,8 +92,8 @@ class ScoringRun:
         self.version = version_of_beats(spark, settings)
         beats = open_beats(spark, settings, self.output.partition_by, self.model.header, self.version)
         self.label = label_column(beats, self.model.header, settings)
-        self._replaced = self._condition(beats)
-        self._refuse_impossible(beats)
+        self._replaced = condition_to_replace(settings.where, beats, self._beat, self.output)
+        refuse_impossible(settings, beats, self.output, self._replaced)
         self.beats = beats if settings.limit is None else beats.limit(settings.limit)
         how = (settings.precision, settings.device, settings.batch_size)
         self._function = scoring_function(spark, self.model, *how)
@@ -107,38 +103,6 @@ class ScoringRun:
         refuse_summary_by(settings.summary_by, self.output.partition_by, carried)
         self._has_records = can_summarize(self.beats, self.model.header)
         log.info("stage=start run_id=%s model=%s beats=%s", self.run_id, self.model.reference, settings.beats)
-
-    def _refuse_impossible(self, beats: DataFrame) -> None:
-        settings, by = self.settings, self.output.partition_by
-        if settings.incremental and (not by or self._replaced is not None):
-            raise SettingsError(
-                "--incremental works by partitions: give --partition-by, or a table that has some, and no --where on "
-                "other columns"
-            )
-        refuse_key_columns(beats, by, "--partition-by")
-        if settings.limit is not None and (by or self._replaced is not None):
-            raise SettingsError("--limit is for a trial and goes without partitions: give a folder as --output")
-
-    def _condition(self, beats: DataFrame) -> str | None:
-        """Return the condition of the rows to replace, where these are not whole partitions or all.
-
-        Raises
-        ------
-        SettingsError
-            If the output cannot replace rows by it.
-        """
-        where, by = self.settings.where, self.output.partition_by
-        if where is None or (by and selects_partitions(where, beats, by)):
-            return None
-        if self.output.replaces_by_condition:
-            refuse_columns_left_behind(where, beats, self._beat)
-            return where
-        if by:
-            raise SettingsError(
-                f"the results are replaced by partitions, so --where may only use their columns ({', '.join(by)}); "
-                f"found {where!r}. A table of Delta or Iceberg can replace rows by any condition"
-            )
-        return None
 
     def _predict(self, beats: DataFrame) -> DataFrame:
         scored = add_predictions(beats, self._function, self.model.reference, self.run_id, self._beat)
@@ -174,7 +138,7 @@ class ScoringRun:
             finished = self.output.finish_publishing()
             if finished is not None:
                 log.warning("stage=recover run_id=%s finished what run %s had begun", self.run_id, finished)
-            self._refuse_earlier_id()
+            refuse_earlier_id(self.run_id, self.output.last)
             plan = self._plan()
             log.info(
                 *("stage=plan run_id=%s rows=%d score=%d remove=%d keep=%d", self.run_id, plan.rows),
@@ -195,15 +159,6 @@ class ScoringRun:
             self.output.publish(manifest)
             log.info("stage=publish run_id=%s output=%s", self.run_id, self.settings.output)
             return manifest
-
-    def _refuse_earlier_id(self) -> None:
-        # Ids order the runs: the last one's state is what the next one goes on from.
-        last = self.output.last
-        if last is not None and self.run_id <= last.run_id:
-            raise DataError(
-                f"run {last.run_id} has published in the meantime, and this one's id {self.run_id} is not later: start "
-                "it again, and if that does not help compare the clocks of the machines"
-            )
 
     def _plan(self) -> Plan:
         settings, output = self.settings, self.output
@@ -226,26 +181,9 @@ class ScoringRun:
                 f"{settings.output} holds rows, but no run of this job is known that wrote them: remove them or "
                 "write somewhere else"
             )
-        self._refuse_part_for_whole()
+        refuse_part_for_whole(settings, output)
         others = set(everything) - set(existing)
         return make_plan(found, state, existing, others, self._recipe if settings.incremental else None)
-
-    def _refuse_part_for_whole(self) -> None:
-        """Refuse to replace results without partitions by the part of the beats that a condition selects."""
-        last, where = self.output.last, self.settings.where
-        if (
-            self.output.replaces_by_condition
-            or last is None
-            or self.output.partition_by
-            or where is None
-            or last.settings.get("where") == where
-        ):
-            return
-        before = f"--where {last.settings['where']!r}" if last.settings.get("where") else "all beats"
-        raise SettingsError(
-            f"--where {where!r} would replace all results in {self.settings.output}, which has no partitions and holds "
-            f"those of {before}: give another --output, or one with --partition-by, of which the rest stays"
-        )
 
     def _stage(self, plan: Plan) -> Manifest:
         """Write the predictions beside the results, and check and count what was written."""
@@ -266,9 +204,8 @@ class ScoringRun:
         wanted = {key: plan.found[key] for key in plan.score}
         require_same(wanted, survey(staged, by, self._carried), by, compare_values=self.settings.limit is None)
         counts, confusion = count_predictions(staged, self.model.header, self.label)
-        _log_counts(counts, self.run_id)
-        _warn_of_unknown_records(counts, self.model.header, self.run_id)
-        self._refuse_too_many_errors(counts)
+        log_counts(counts, self.model.header, self.run_id)
+        refuse_too_many_errors(counts, self.settings.max_error_fraction)
         metrics = [] if self.label is None else metric_rows(confusion, self.model.header.classes)
         features = self.model.header.training_data.features
         far = {} if features is None else context_drift(beats, self._beat, plan.rows, features, self.run_id)
@@ -280,17 +217,6 @@ class ScoringRun:
             return beats
         a_minute = beats_a_minute(self.model, self.settings.precision, self.settings.batch_size)
         return cut(beats, plan.rows, plan.bytes, a_minute)
-
-    def _refuse_too_many_errors(self, counts: ScoredRows) -> None:
-        most = self.settings.max_error_fraction
-        fraction = counts.failed / counts.rows if counts.rows else 0
-        if fraction > most or (counts.rows and not counts.scored):
-            reason, count = next(iter(counts.errors.items()))
-            much = f"more than --max-error-fraction {most:g} allows" if fraction > most else "not one could"
-            raise DataError(
-                f"{counts.failed} of {counts.rows} rows ({fraction:.1%}) could not be scored, {much}; nothing was "
-                f"published. The most frequent reason: {reason} ({count} rows)"
-            )
 
     def _manifest(
         self,
@@ -339,29 +265,6 @@ class ScoringRun:
         now, last = type_names(self.beats.schema, self.output.partition_by), self.output.last
         was = last.partition_types if last is not None and plan.keep else now
         return {name: kind if was.get(name) == kind else "string" for name, kind in now.items() if name in was}
-
-
-def _log_counts(counts: ScoredRows, run_id: str) -> None:
-    log.info("stage=check run_id=%s rows=%d scored=%d failed=%d", run_id, counts.rows, counts.scored, counts.failed)
-    for reason, count in counts.errors.items():
-        log.warning("stage=check run_id=%s not_scored=%d reason=%r", run_id, count, reason)
-    for value, count in counts.unknown_labels.items():
-        level = logging.INFO if value == "None" else logging.WARNING  # a beat without a label is nothing odd
-        reason = "the model does not know this label"
-        log.log(level, "stage=check run_id=%s left_out=%d label=%s reason=%r", run_id, count, value, reason)
-
-
-def _warn_of_unknown_records(counts: ScoredRows, header: "Header", run_id: str) -> None:
-    if not counts.unknown_record_count:
-        return
-    some = [repr(name) for name in counts.unknown_records][:_RECORDS_NAMED]
-    more = [] if counts.unknown_record_count == len(some) else ["..."]
-    way_out = "--model new-patients" if is_aami(header.classes) else "a model that was trained with records held out"
-    log.warning(
-        "stage=check run_id=%s unknown_records=%d (%s): the model %s is made for the records that it was trained on; "
-        "for others use %s",
-        *(run_id, counts.unknown_record_count, ", ".join([*some, *more]), header.name, way_out),
-    )
 
 
 def _now() -> str:
