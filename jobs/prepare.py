@@ -12,7 +12,7 @@ from lstm_fcn.spark.catalog import find_output
 from lstm_fcn.spark.prepare.output import describe_beats, refuse_output, write_beats
 from lstm_fcn.spark.prepare.table_output import Written, write_table
 from lstm_fcn.spark.session import get_session
-from lstm_fcn.spark.tables import refuse_name_of_table, table_name
+from lstm_fcn.spark.table_names import refuse_name_of_table, table_name
 
 log = logging.getLogger("prepare")
 

@@ -14,7 +14,7 @@ from lstm_fcn.spark.prepare.table_output import write_table
 from lstm_fcn.spark.scoring.lock import hold
 from lstm_fcn.spark.scoring.lock_places import LockTable
 from lstm_fcn.spark.scoring.table_format import TableOfFiles
-from lstm_fcn.spark.tables import table_name
+from lstm_fcn.spark.table_names import table_name
 from tests.beat_tables import write_csv
 from tests.processes import JobHere
 from tests.spark.prepared import counts, failing, left_beside, prepared

@@ -9,7 +9,7 @@ from jobs import evaluate, prepare, score
 from lstm_fcn.data.beats import Beats
 from lstm_fcn.errors import DataError, SettingsError
 from lstm_fcn.spark.sql import TableName
-from lstm_fcn.spark.tables import is_below, refuse_neither, table_name
+from lstm_fcn.spark.table_names import is_below, refuse_neither, table_name
 
 
 @pytest.mark.parametrize(

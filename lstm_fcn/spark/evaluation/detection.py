@@ -11,15 +11,8 @@ from lstm_fcn.errors import DataError
 from lstm_fcn.evaluation.detection import detection_rates, match_beats
 from lstm_fcn.settings.evaluate_detection import EvaluateDetectionSettings
 from lstm_fcn.spark.evaluation.counts import MOST_BLOCKS
-from lstm_fcn.spark.tables import (
-    check_columns,
-    filter_rows,
-    holds_files,
-    is_table_name,
-    read_table,
-    refuse_missing,
-    refuse_pattern,
-)
+from lstm_fcn.spark.table_names import is_table_name, refuse_pattern
+from lstm_fcn.spark.tables import check_columns, filter_rows, holds_files, read_table, refuse_missing
 
 MISSED, EXTRA, UNSCORED = "missed", "extra", "not scored"
 """Stand for the class that a beat was not predicted as, the label that it does not have, and no prediction."""

@@ -22,7 +22,7 @@ from lstm_fcn.spark.scoring.record_summary import (
     summarize_records,
 )
 from lstm_fcn.spark.sql import column
-from lstm_fcn.spark.tables import table_name
+from lstm_fcn.spark.table_names import table_name
 
 log = logging.getLogger(__name__)
 

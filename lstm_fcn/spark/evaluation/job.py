@@ -42,7 +42,8 @@ from lstm_fcn.spark.metrics import class_position
 from lstm_fcn.spark.models import fetch_model
 from lstm_fcn.spark.scoring.folder_output import written_types
 from lstm_fcn.spark.session import describe_jobs, new_run_id
-from lstm_fcn.spark.tables import filter_rows, holds_files, is_table_name, read_table, refuse_missing
+from lstm_fcn.spark.table_names import is_table_name
+from lstm_fcn.spark.tables import filter_rows, holds_files, read_table, refuse_missing
 
 if TYPE_CHECKING:
     from lstm_fcn.model.file import Model

@@ -8,7 +8,7 @@ from lstm_fcn.spark.catalog import find_output, format_of_new_table
 from lstm_fcn.spark.metrics import metrics_table
 from lstm_fcn.spark.scoring.table_format import refuse_unknown_format
 from lstm_fcn.spark.sql import TableName, column, create_table
-from lstm_fcn.spark.tables import refuse_neither, table_name
+from lstm_fcn.spark.table_names import refuse_neither, table_name
 
 
 def find_metrics_table(spark: SparkSession, settings: EvaluateSettings) -> TableName | None:

@@ -13,7 +13,8 @@ from lstm_fcn.spark.errors import own_errors_of_tasks
 from lstm_fcn.spark.evaluation.metrics_table import add_metrics, find_metrics_table
 from lstm_fcn.spark.files import files_at
 from lstm_fcn.spark.metrics import metrics_table
-from lstm_fcn.spark.tables import holds_files, is_below, refuse_pattern, refuse_table_name
+from lstm_fcn.spark.table_names import is_below, refuse_pattern, refuse_table_name
+from lstm_fcn.spark.tables import holds_files
 
 
 def refuse_output(spark: SparkSession, settings: EvaluateSettings) -> None:

@@ -14,14 +14,8 @@ from lstm_fcn.settings.prepare import PrepareSettings
 from lstm_fcn.spark.errors import own_errors_of_tasks
 from lstm_fcn.spark.files import Files, files_at
 from lstm_fcn.spark.rows import few_rows
-from lstm_fcn.spark.tables import (
-    holds_files,
-    is_below,
-    is_table_name,
-    refuse_neither,
-    refuse_pattern,
-    require_replaceable,
-)
+from lstm_fcn.spark.table_names import is_below, is_table_name, refuse_neither, refuse_pattern
+from lstm_fcn.spark.tables import holds_files, require_replaceable
 
 log = logging.getLogger(__name__)
 

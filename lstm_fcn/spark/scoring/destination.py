@@ -7,7 +7,7 @@ from lstm_fcn.settings.score import ScoreSettings
 from lstm_fcn.spark.scoring.folder_output import FolderOutput
 from lstm_fcn.spark.scoring.output import Output
 from lstm_fcn.spark.scoring.table_output import TableOutput, is_companion
-from lstm_fcn.spark.tables import is_below, refuse_name_of_table, refuse_neither, table_name
+from lstm_fcn.spark.table_names import is_below, refuse_name_of_table, refuse_neither, table_name
 
 
 def open_output(spark: SparkSession, settings: ScoreSettings) -> Output:

@@ -15,7 +15,7 @@ from lstm_fcn.spark.scoring.output import keys_that_fulfil, metrics_of_run
 from lstm_fcn.spark.scoring.partitions import partition_value
 from lstm_fcn.spark.scoring.record_summary import summarize_records, summary_keys
 from lstm_fcn.spark.scoring.summary_by import keys_of_summary, refuse_other_keys
-from lstm_fcn.spark.tables import refuse_pattern
+from lstm_fcn.spark.table_names import refuse_pattern
 
 
 class FolderOutput:

@@ -16,7 +16,8 @@ from lstm_fcn.spark.csv_input import UNFIT, is_csv_name, read_csv
 from lstm_fcn.spark.errors import as_data_errors
 from lstm_fcn.spark.metrics import check_labels
 from lstm_fcn.spark.sql import column
-from lstm_fcn.spark.tables import filter_rows, is_table_name, read_table, refuse_missing, table_name
+from lstm_fcn.spark.table_names import is_table_name, table_name
+from lstm_fcn.spark.tables import filter_rows, read_table, refuse_missing
 from lstm_fcn.spark.udf import check_series
 from lstm_fcn.spark.versions import Version, newest_version, options_of
 

@@ -16,7 +16,7 @@ from lstm_fcn.spark.catalog import describe_table
 from lstm_fcn.spark.prepare.table_output import write_table
 from lstm_fcn.spark.scoring import iceberg
 from lstm_fcn.spark.sql import TableName
-from lstm_fcn.spark.tables import table_name
+from lstm_fcn.spark.table_names import table_name
 from lstm_fcn.training.guards import refuse_counting
 from tests.beat_tables import noisy, write_beats_to_train_on
 from tests.processes import run_here

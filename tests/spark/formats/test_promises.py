@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from lstm_fcn.spark.catalog import describe_table
-from lstm_fcn.spark.tables import table_name
+from lstm_fcn.spark.table_names import table_name
 from tests.spark.formats.conftest import BY_DAY, KINDS, TRANSACTIONAL, Kind, Night, each, named
 
 Open = Callable[[Kind], Night]
