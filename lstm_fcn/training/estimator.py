@@ -1,21 +1,19 @@
 """The network as a scikit-learn classifier: any labels, any number of classes, any length of series."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
-from pydantic import ValidationError
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils import Tags, check_random_state
+from sklearn.utils import Tags
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, column_or_1d, validate_data
 
 from lstm_fcn.data.beats import Beats
-from lstm_fcn.errors import ParameterError, SettingsError
+from lstm_fcn.errors import ParameterError
 from lstm_fcn.inference.engine import Engine
 from lstm_fcn.model.config import Architecture, Distillation, NetworkConfig, Optimization, Precision, Rarity, Task
 from lstm_fcn.model.device import choose_precision
@@ -26,6 +24,7 @@ from lstm_fcn.training.distillation import Lesson, load_teachers, teach, with_un
 from lstm_fcn.training.guards import refuse_counting, refuse_label_leak
 from lstm_fcn.training.loop import Execution, train
 from lstm_fcn.training.mixing import mix_fitted
+from lstm_fcn.training.parameters import checked, parameter_errors, seed_of, weights_by_name
 from lstm_fcn.training.sampling import given_weights, select
 from lstm_fcn.training.series import (
     apply_weights,
@@ -37,20 +36,6 @@ from lstm_fcn.training.series import (
 )
 from lstm_fcn.training.training_set import TrainingSet
 from lstm_fcn.training.validation import measure
-
-_Checked = TypeVar("_Checked", NetworkConfig, Optimization, Distillation)
-_Published = type[Architecture] | type[Optimization] | type[Distillation]
-
-
-@contextmanager
-def _parameter_errors() -> Iterator[None]:
-    """Raise what is wrong with a setting as an error of a parameter."""
-    try:
-        yield
-    except ParameterError:
-        raise
-    except SettingsError as error:
-        raise ParameterError(str(error)) from error
 
 
 class LSTMFCNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
@@ -201,11 +186,12 @@ class LSTMFCNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         validation = None if validation_data is None else self._validation(validation_data)
         if validation is not None and self.validation_share:
             raise ParameterError("expected validation_data or validation_share, found both")
-        with _parameter_errors():
+        with parameter_errors():
             choose_precision(self.precision, torch.device("cpu"))
-            config = self._checked(NetworkConfig, Architecture, task=task, length=length, classes=len(names))
-            own = {"seed": self._seed(), "class_weights": self._class_weights()}
-            optimization = self._checked(Optimization, Optimization, **own)
+            config = checked(self, NetworkConfig, Architecture, task=task, length=length, classes=len(names))
+            weights = weights_by_name(self.class_weights, self.classes_.tolist())
+            own = {"seed": seed_of(self.random_state), "class_weights": weights}
+            optimization = checked(self, Optimization, Optimization, **own)
             lesson = self._taught(beats, names, optimization)
             if lesson is not None:
                 beats = lesson.beats
@@ -238,7 +224,7 @@ class LSTMFCNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """Return what the teachers say of the beats and of mixed ones, where there are teachers."""
         if self.teacher is None:
             return None
-        columns, distillation = self._columns(beats.series.shape[1]), self._checked(Distillation, Distillation)
+        columns, distillation = self._columns(beats.series.shape[1]), checked(self, Distillation, Distillation)
         data = TrainingSet(beats, tuple(names), columns, "all", tuple(self.classes_.tolist()))
         teachers = load_teachers([str(file) for file in self.teacher], optimization, data)
         mixed = mix_fitted(beats, optimization, distillation.mixed_beats)
@@ -246,29 +232,6 @@ class LSTMFCNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def _columns(self, length: int) -> list[str]:
         return [str(name) for name in getattr(self, "feature_names_in_", [f"feature {i}" for i in range(length)])]
-
-    def _checked(self, kind: type[_Checked], of: _Published, **own: Any) -> _Checked:
-        """Return hyperparameters within their bounds, or name the parameter of this class that is not."""
-        try:
-            return kind(**self._subset(of) | own)
-        except ValidationError as error:
-            # Of alternatives the last is the dict of weights.
-            first = error.errors()[-1 if isinstance(self.class_weights, Mapping) else 0]
-            if not first["loc"]:  # of several together
-                raise ParameterError(first["msg"].removeprefix("Value error, ")) from error
-            name = {"seed": "random_state"}.get(str(first["loc"][0]), str(first["loc"][0]))
-            raise ParameterError(f"{name}={getattr(self, name, first['input'])!r}: {first['msg']}") from error
-
-    def _class_weights(self) -> Any:
-        """Return the weights by the classes' names, where they are given by label."""
-        if not isinstance(self.class_weights, Mapping):
-            return self.class_weights
-        labels = self.classes_.tolist()
-        unknown = [label for label in self.class_weights if label not in labels]
-        if unknown:
-            known = ", ".join(map(repr, labels))
-            raise ParameterError(f"class_weights: no label {unknown[0]!r} in y; expected some of {known}")
-        return {str(labels[labels.index(label)]): weight for label, weight in self.class_weights.items()}
 
     def _encode(self, y: NDArray[Any]) -> tuple[Task, NDArray[np.int64]]:
         """Set `classes_` and give the labels by position among them."""
@@ -302,14 +265,6 @@ class LSTMFCNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         if len(unknown):
             raise ValueError(f"validation_data has labels that y has not: {unknown}")
         return Beats(series, np.searchsorted(self.classes_, labels))
-
-    def _subset(self, of: _Published) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in of.model_fields if hasattr(self, name)}
-
-    def _seed(self) -> int:
-        if isinstance(self.random_state, int | np.integer):
-            return int(self.random_state)
-        return int(check_random_state(self.random_state).randint(2**31))
 
     def predict_proba(self, X: ArrayLike) -> NDArray[np.float32]:
         """Return the probability (n, C) of each class; with several labels a series, of each by itself."""
