@@ -10,12 +10,16 @@ from lstm_fcn.spark.sql import quoted
 
 Value = str | float | None
 
+_LONGEST = 2**20
+"""Characters of text that become a part of a plan."""
+
 
 def few_rows(spark: SparkSession, rows: Iterable[Sequence[Value]], types: Mapping[str, str]) -> DataFrame:
     """Make a DataFrame of one partition.
 
     Classic Spark sends what `createDataFrame` gets through a process of Python on an executor, whose start takes longer
-    than anything else that is done with a few rows. These are read by Spark itself.
+    than anything else that is done with a few rows. These are read by Spark itself; only many, or a very long one, go
+    that way.
 
     Parameters
     ----------
@@ -25,7 +29,12 @@ def few_rows(spark: SparkSession, rows: Iterable[Sequence[Value]], types: Mappin
     types : mapping
         Name of a column -> its type in SQL.
     """
+    rows = [tuple(row) for row in rows]
     text = json.dumps([dict(zip(types, row, strict=True)) for row in rows])
     fields = ", ".join(f"{quoted(name)}: {kind}" for name, kind in types.items())
-    parsed = F.from_json(F.lit(text), f"array<struct<{fields}>>", {"mode": "FAILFAST"})
+    if len(text) > _LONGEST:
+        return spark.createDataFrame(rows, f"struct<{fields}>").coalesce(1)
+    # A column of this name would be left out, and an array's own is called value.
+    options = {"mode": "FAILFAST", "columnNameOfCorruptRecord": "_corrupt_record"}
+    parsed = F.from_json(F.lit(text), f"array<struct<{fields}>>", options)
     return spark.range(0, 1, 1, numPartitions=1).select(F.inline(parsed))

@@ -189,8 +189,8 @@ class LSTMFCNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         with parameter_errors():
             choose_precision(self.precision, torch.device("cpu"))
             config = checked(self, NetworkConfig, Architecture, task=task, length=length, classes=len(names))
-            weights = weights_by_name(self.class_weights, self.classes_.tolist())
-            own = {"seed": seed_of(self.random_state), "class_weights": weights}
+            seed, weights = seed_of(self.random_state), weights_by_name(self.class_weights, self.classes_.tolist())
+            own = {"seed": seed, "class_weights": weights}
             optimization = checked(self, Optimization, Optimization, **own)
             lesson = self._taught(beats, names, optimization)
             if lesson is not None:

@@ -44,7 +44,7 @@ def write_days(spark: SparkSession, beats: Beats, tmp_path: Path) -> Callable[..
             number = int(day[1:])
             rows = [(100 * number + i, "A", i % 5, series[(number + i) % 200]) for i in range(count)]
             frame = frame_of(spark, rows, "id long, site string, label int, beat array<float>")
-            frame.write.mode("overwrite").parquet(f"{tmp_path}/beats/day=2026-01-{number:02d}")
+            frame.repartition(2).write.mode("overwrite").parquet(f"{tmp_path}/beats/day=2026-01-{number:02d}")
         return tmp_path / "beats"
 
     return write

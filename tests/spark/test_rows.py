@@ -8,6 +8,7 @@ from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
 from lstm_fcn.spark.rows import few_rows
+from lstm_fcn.spark.sql import confs
 
 TYPES = {"a name": "string", "group": "string", "value": "double", "count": "bigint"}
 
@@ -21,6 +22,19 @@ def test_rows_are_what_they_were(spark: SparkSession) -> None:
     assert table.rdd.getNumPartitions() == 1
     assert math.isnan(few_rows(spark, [("", "", math.nan, 1)], TYPES).collect()[0].value)
     assert few_rows(spark, [], TYPES).collect() == []
+
+
+def test_many_rows_and_a_very_long_text_are_what_they_were(spark: SparkSession) -> None:
+    rows = [(str(i), "", 0.5, i) for i in range(40_000)] + [("x" * 20_000_001, None, None, None)]
+    table = few_rows(spark, rows, TYPES)
+    assert table.dtypes == list(TYPES.items())
+    found = table.selectExpr("count(1)", "max(length(`a name`))", "sum(count)").collect()
+    assert tuple(found[0]) == (40_001, 20_000_001, sum(range(40_000)))
+
+
+def test_no_setting_of_the_session_loses_rows(spark: SparkSession) -> None:
+    with confs(spark, {"spark.sql.columnNameOfCorruptRecord": "value"}):
+        assert few_rows(spark, [("", None, 1.0, 1)], TYPES).count() == 1
 
 
 def test_what_a_column_cannot_hold_is_an_error_not_null(spark: SparkSession) -> None:

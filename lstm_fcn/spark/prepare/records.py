@@ -28,7 +28,6 @@ from lstm_fcn.data.wfdb_files import read_wfdb
 from lstm_fcn.errors import DataError
 from lstm_fcn.spark.files import split_scheme
 from lstm_fcn.spark.prepare.output import NO_BEATS
-from lstm_fcn.spark.rows import few_rows
 from lstm_fcn.spark.tables import holds_files
 
 log = logging.getLogger(__name__)
@@ -88,7 +87,7 @@ def beats_of_records(spark: SparkSession, folder: str, reading: Reading | None =
     files, found = _find(spark, folder, reading)
     _check_names(found, reading, folder)
     parts = [(each.name, path, as_name) for each in found for path, as_name in each.files.items()]
-    planned = few_rows(spark, parts, dict.fromkeys(("record", "relative", "as_name"), "string"))
+    planned = spark.createDataFrame(parts, "record string, relative string, as_name string")
     contents = files.select("relative", "content").join(F.broadcast(planned), "relative")
     # By range, not by hash: as many tasks as records, and few that hold two, where the numbers of files differ.
     tasks = contents.repartitionByRange(len(found), "record")
