@@ -10,6 +10,8 @@ from pyspark.sql import SparkSession
 from lstm_fcn.spark.rows import few_rows
 from lstm_fcn.spark.sql import confs
 
+pytestmark = pytest.mark.both_sparks
+
 TYPES = {"a name": "string", "group": "string", "value": "double", "count": "bigint"}
 
 
