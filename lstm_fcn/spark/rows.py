@@ -8,18 +8,17 @@ from pyspark.sql import functions as F
 
 from lstm_fcn.spark.sql import quoted
 
-Value = str | float | None
-
+_Value = str | float | None
 _LONGEST = 2**20
 """Characters of text that become a part of a plan."""
 
 
-def few_rows(spark: SparkSession, rows: Iterable[Sequence[Value]], types: Mapping[str, str]) -> DataFrame:
+def few_rows(spark: SparkSession, rows: Iterable[Sequence[_Value]], types: Mapping[str, str]) -> DataFrame:
     """Make a DataFrame of one partition.
 
-    Classic Spark sends what `createDataFrame` gets through a process of Python on an executor, whose start takes longer
-    than anything else that is done with a few rows. These are read by Spark itself; only many, or a very long one, go
-    that way.
+    Classic Spark sends what `createDataFrame` gets through a process of Python on an executor. Its start takes longer
+    than all else that is done with a few rows, so Spark itself reads them here, from a text. Longer ones (1 MiB) go
+    through `createDataFrame`: a plan, and a text in JSON (20 million characters), have their limits.
 
     Parameters
     ----------
@@ -28,6 +27,12 @@ def few_rows(spark: SparkSession, rows: Iterable[Sequence[Value]], types: Mappin
         Of texts and numbers, one for each column.
     types : mapping
         Name of a column -> its type in SQL.
+
+    Returns
+    -------
+    DataFrame
+        As many rows, with these columns, NULL for None. A value that is not of its column's type is an error of Spark
+        when the rows are read.
     """
     rows = [tuple(row) for row in rows]
     text = json.dumps([dict(zip(types, row, strict=True)) for row in rows])

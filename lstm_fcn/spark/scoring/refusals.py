@@ -16,6 +16,15 @@ from lstm_fcn.spark.scoring.output import (
 def condition_to_replace(where: str | None, beats: DataFrame, beat: str, output: Output) -> str | None:
     """Return the condition of the rows to replace, where these are not whole partitions or all.
 
+    Parameters
+    ----------
+    where : str or None
+        The condition of the beats to score.
+    beats : DataFrame
+    beat : str
+        Their column that the model takes, which is not carried along.
+    output : Output
+
     Raises
     ------
     SettingsError
